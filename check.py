@@ -27,6 +27,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
 from start import ROOT, environment
@@ -51,13 +52,17 @@ def debian(program: str, *more: str) -> str | None:
     if not Path("/etc/debian_version").exists() or os.geteuid() != 0:
         return None
     print(f"Installing Debian's {program}", flush=True)
-    quiet = {
-        "stdout": subprocess.DEVNULL,
-        "env": {**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
-    }
-    subprocess.run(["apt-get", "update", "-qq"], check=False, **quiet)
-    subprocess.run(["apt-get", "install", "-y", "-qq", program, *more], check=False, **quiet)
+    apt_get("update")
+    apt_get("install", "-y", program, *more)
     return shutil.which(program)
+
+
+@cache
+def apt_get(*arguments: str) -> None:
+    """Run apt-get, once for the same arguments."""
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    command = ["apt-get", "-qq", *arguments]
+    subprocess.run(command, check=False, stdout=subprocess.DEVNULL, env=quiet)
 
 
 def shown(step: list[str]) -> None:
@@ -74,6 +79,16 @@ def javascript_tools() -> str | None:
         print("\n$ npm ci", flush=True)
         subprocess.run([npm, "ci"], cwd=ROOT)
     return npm
+
+
+def other_programs(with_browser: bool, everything: bool) -> tuple[str | None, str | None]:
+    """Return the paths of Chromium and npm, installing what the tests need where that can be."""
+    chromium = browser() if with_browser else None
+    servers = (("caddy", ("caddy",)), ("psql", ("postgresql",)))
+    for program, packages in (*servers, ("Orthanc", ("orthanc", "orthanc-dicomweb"))):
+        if with_browser and everything and not shutil.which(program):
+            debian(*packages)
+    return chromium, javascript_tools() if everything else None
 
 
 def print_coverage(python: str, data: Path) -> None:
@@ -102,24 +117,22 @@ def main() -> int:
     arguments = sys.argv[1:]
     quick, measured, no_browser = (f"--{word}" in arguments for word in OPTIONS)
     arguments = [a for a in arguments if a.removeprefix("--") not in OPTIONS]
-    python = str(environment("requirements-dev.txt"))
+    with_browser = not (no_browser or quick)
+    # The tests import a tenth of what pip would compile, which takes most of its time.
+    os.environ.setdefault("PIP_COMPILE", "0")
+    with ThreadPoolExecutor(1) as beside_pip:
+        others = beside_pip.submit(other_programs, with_browser, everything=not arguments)
+        python = str(environment("requirements-dev.txt"))
+    chromium, npm = others.result()
 
     variables = dict(os.environ)
     variables.setdefault("FEWSHOT_LAB_TEST_DATA", str(ROOT.parent / "shared" / "datasets"))
-    with_browser = not (no_browser or quick)
-    if with_browser and (path := browser()):
-        variables["FEWSHOT_LAB_CHROMIUM"] = path
-    if with_browser and not arguments:
-        servers = (("caddy", ("caddy",)), ("psql", ("postgresql",)))
-        for program, packages in (*servers, ("Orthanc", ("orthanc", "orthanc-dicomweb"))):
-            if not shutil.which(program):
-                debian(*packages)
+    if chromium:
+        variables["FEWSHOT_LAB_CHROMIUM"] = chromium
     data = Path(tempfile.mkdtemp()) / "coverage"
     variables["COVERAGE_FILE"] = str(data)
     pytest = [python, "-m", "pytest"]
     left_out = LONG if quick else () if measured else ("exhaustive",)
-    # Before the tests: those in the browser use one of the tools.
-    npm = None if arguments else javascript_tools()
     marked = ["-m", f"not ({' or '.join(left_out)})"] if left_out else []
     which = ["--ignore=tests/e2e", *marked]
     # Beside the unit tests, two at a time: those in the browser and of Slurm mostly wait.

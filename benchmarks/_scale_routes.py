@@ -5,7 +5,6 @@ from collections.abc import Callable
 from threading import Event, Thread
 
 import numpy as np
-from _drawn import blocks
 from _scale_clock import Clock
 from _scale_steps import CLASSES, NAME, label_some, published
 
@@ -36,8 +35,8 @@ def key(n: int, d: int, clock: Clock) -> None:
     """Post labels one by one, while a page listens as the browser's does.
 
     "Key to colours" is from the request to the answer that has the colours (median of nine);
-    "refit of it" is how long the session took for them. The slower candidates, which a pause
-    brings, are left out.
+    "refit of it" is how long the session took for the figures. The slower candidates, which a
+    pause brings, are left out.
     """
     from starlette.applications import Starlette
     from starlette.testclient import TestClient
@@ -49,7 +48,6 @@ def key(n: int, d: int, clock: Clock) -> None:
         project.first_map()
         embeddings = project.require_embeddings()
         classes, _ = label_some(project, embeddings, n, d)
-        _, which = next(iter(blocks(n, d)))
     state = page_state_of(NAME)
     published(state.live, state.project.store.position())
     client = TestClient(Starlette(routes=routes()))
@@ -69,20 +67,23 @@ def key(n: int, d: int, clock: Clock) -> None:
                 if name in head:
                     have[name] = head[name][field]
             have["rev"] = head.get("rev", have.get("rev", ""))
-            if "model" in head and head["model"]["position"] >= wanted[0] > 0:
+            at_last = "model" in head and head["model"]["predicted_at"] >= wanted[0] > 0
+            if at_last and not coloured.is_set():
                 at[0] = time.perf_counter()
                 coloured.set()
 
     listener = Thread(target=listen, daemon=True)
     listener.start()
+    labelled = set(state.project.store.labels())
+    rows = iter(k for k in range(n // 2, n) if embeddings.ids[k] not in labelled)
     figures: list[tuple[float, float]] = []
     for q in range(10):
         while not state.live.snapshot.whole or not have.get("overview"):
             time.sleep(0.1)
         time.sleep(1 + 0.1 * q)  # not always at the same moment of a beat
-        row = n // 2 + q if n <= len(which) else len(which) // 2 + q
+        row = next(rows)
         action = {"client": f"key {time.time_ns()}", "q": 1, "do": "label", "kind": "class",
-                  "class_id": classes[int(which[row]) % CLASSES], "images": embeddings.ids[row],
+                  "class_id": classes[q % CLASSES], "images": embeddings.ids[row],
                   "view": "grid"}  # fmt: skip
         wanted[0] = state.project.store.position() + 1
         coloured.clear()
@@ -91,6 +92,8 @@ def key(n: int, d: int, clock: Clock) -> None:
                              json={"annotator": "benchmark", "actions": [action]})  # fmt: skip
         assert answer.json()["position"] >= wanted[0], answer.text
         coloured.wait(120)
+        while state.live.snapshot.position < wanted[0]:
+            time.sleep(0.1)
         figures.append((at[0] - began, state.live.snapshot.fit_seconds))
     ended.set()
     both = np.median(np.array(figures[1:]), axis=0)  # the first one's code is still being loaded

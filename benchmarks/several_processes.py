@@ -8,7 +8,8 @@
 The same run (images drawn as noise, batch, views, weights) on one process with one thread, on two
 with one thread each, and on one with two threads, in turn and `--rounds` times; the ratio is that
 of the medians over all steps after the first five. By gloo, on CPUs: nccl was never at hand. Beside
-them two runs at once that know nothing of each other: what two cores of this machine give at most.
+them two runs at once that know nothing of each other: what two cores of this machine give at most;
+and the processor's seconds of each run, start included, which other work hardly changes.
 
 `--before` compares the code of a checkout of earlier (git worktree add TREE COMMIT) with this one,
 in turn, on one process with one thread.
@@ -102,17 +103,26 @@ def start(folder: Path, way: Way) -> list[subprocess.Popen]:
     ]
 
 
-def seconds_of_steps(folders: list[Path], way: Way) -> list[float]:
-    """Train runs at once; return the seconds of their steps, as if they had shared a batch."""
+def seconds_of_steps(folders: list[Path], way: Way) -> tuple[list[float], float]:
+    """Train runs at once.
+
+    Returns
+    -------
+    list of float
+        The seconds of their steps, as if they had shared a batch.
+    float
+        The processor seconds that the runs took, from their start to their end.
+    """
     ranks = [rank for folder in folders for rank in start(folder, way)]
-    ends = [rank.wait() for rank in ranks]
-    if any(ends):
+    ends = [os.wait4(rank.pid, 0) for rank in ranks]
+    if any(status for _, status, _ in ends):
         raise SystemExit(f"the run in {folders[0]} failed: see above")
     steps = []
     for folder in folders:
         rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
         steps += [sum(row["seconds"].values()) for row in rows if row["kind"] == "step"][WARM:]
-    return [seconds / len(folders) for seconds in steps]
+    used = sum(usage.ru_utime + usage.ru_stime for *_, usage in ends)
+    return [seconds / len(folders) for seconds in steps], used
 
 
 def compare(options: argparse.Namespace) -> None:
@@ -128,6 +138,7 @@ def compare(options: argparse.Namespace) -> None:
     elif options.sharing:
         del ways["two runs at once, apart"]
     seconds: dict[str, list[float]] = {name: [] for name in ways}
+    processor = dict.fromkeys(ways, 0.0)
     with tempfile.TemporaryDirectory() as place:
         listed = images(Path(place), 2 * options.batch_size)
         for turn in range(options.rounds):
@@ -138,8 +149,9 @@ def compare(options: argparse.Namespace) -> None:
                     (folder / "images.jsonl").write_text(listed)
                     spec = {"name": folder.name, "recipe": recipe_of(options), "device": "cpu"}
                     (folder / "spec.json").write_text(json.dumps(spec))
-                steps = seconds_of_steps(folders, way)
+                steps, used = seconds_of_steps(folders, way)
                 seconds[name] += steps
+                processor[name] += used / options.rounds
                 print(f"round {turn + 1}, {name}: step {np.median(steps):.3f} s", flush=True)
     first = np.median(next(iter(seconds.values())))
     print(f"{options.backbone}, batch of {options.batch_size}; load {os.getloadavg()[0]:.1f}")
@@ -149,6 +161,7 @@ def compare(options: argparse.Namespace) -> None:
         print(
             f"{name:<30} {options.batch_size / middle:>8.1f} images/s {first / middle:>6.2f}x"
             f"   step {middle:.3f} s (quartiles {low:.3f}-{high:.3f}, {len(values)} steps)"
+            f"   {processor[name]:.0f} processor seconds"
         )
 
 

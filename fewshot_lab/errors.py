@@ -1,5 +1,10 @@
 """The errors a user can mend."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class FewshotLabError(Exception):
     """Something is wrong that the user can fix.
@@ -27,3 +32,12 @@ class NotSignedIn(FewshotLabError):  # noqa: N818
 
 class Forbidden(FewshotLabError):  # noqa: N818
     """The person may not do this."""
+
+
+@contextmanager
+def as_sentence(beginning: str) -> Iterator[None]:
+    """Turn an error of the operating system into a sentence: "/x cannot be read: No space left"."""
+    try:
+        yield
+    except OSError as error:
+        raise FewshotLabError(f"{beginning}: {error.strerror or error}.") from None

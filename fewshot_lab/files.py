@@ -4,11 +4,12 @@ import errno
 import json
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import fields
 from functools import lru_cache, wraps
 from pathlib import Path
-from typing import IO, Any, TypeVar, TypeVarTuple
+from typing import Any, TypeVar, TypeVarTuple
 from uuid import uuid4
 
 T = TypeVar("T")
@@ -43,25 +44,6 @@ def write_atomically(path: Path, data: bytes | memoryview, *, lasting: bool = Tr
     finally:
         with suppress(OSError):  # on a read-only medium even what is not there
             beside.unlink(missing_ok=True)
-
-
-@contextmanager
-def whole_file(path: Path, **how: Any) -> Iterator[IO[Any]]:
-    """Open a text file to write row by row; it is there once all of it is written.
-
-    Parameters
-    ----------
-    path
-    how
-        As for ``open``.
-    """
-    beside = path.with_name(f".{path.name}.{uuid4().hex[:8]}.part")
-    try:
-        with beside.open("w", **how) as file:
-            yield file
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def keep_if_possible(path: Path, data: bytes | memoryview) -> None:
@@ -131,6 +113,12 @@ def disk_sentence(error: BaseException) -> str | None:
             "do this again."
         )
     return None
+
+
+def known_fields(kind: type[Any], values: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what of stored values a dataclass has fields for: other versions may keep more."""
+    names = {field.name for field in fields(kind)}
+    return {name: value for name, value in (values or {}).items() if name in names}
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fewshot_lab.cells import stored_text
-from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.errors import FewshotLabError, as_sentence
 
 _DELIMITERS = ",;\t|"
 
@@ -84,10 +84,8 @@ def read_rows(path: Path) -> list[tuple[int, list[str]]]:
     FewshotLabError
         Where the file cannot be read, or is no sound CSV.
     """
-    try:
+    with as_sentence(f"{path} cannot be read"):
         text = _decoded(path.read_bytes())
-    except OSError as error:
-        raise FewshotLabError(f"{path} cannot be read: {error.strerror}.") from None
     if "\0" in text[:4096]:
         raise FewshotLabError(f"{path.name} is not a CSV with a header line.")
     lines = text.splitlines(keepends=True)

@@ -1,7 +1,7 @@
 """How numbers, times and names are written for people, on pages, at the terminal and in reports."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -61,6 +61,12 @@ def fine_share(value: float, low: float, high: float) -> str:
 def interval(value: float, low: float, high: float) -> str:
     """Return what is no share, as a kappa: "0.72 (0.61–0.80)", with true minuses."""
     return f"{value:.2f} ({low:.2f}–{high:.2f})".replace("-", "−")
+
+
+def first_few(names: Sequence[str], most: int = 3) -> str:
+    """Return names joined by commas: "a, b, c and 4 more"."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def shortened(name: str, most: int) -> str:

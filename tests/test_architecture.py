@@ -14,7 +14,10 @@ PACKAGE = ROOT / "fewshot_lab"
 # From the ground up. A room imports only from rooms below it.
 ROOMS = [
     ["errors", "cells", "words", "acting"],
-    ["progress", "home", "files", "tables", "signals", "version", "processors", "allocator"],
+    [
+        *("progress", "home", "files", "whole_files", "tables", "signals", "version"),
+        *("processors", "allocator"),
+    ],
     ["images"],
     ["store"],
     ["backbones"],
@@ -202,3 +205,12 @@ def test_the_plan_on_paper_names_every_room():
         room for _, room in modules() if not re.search(rf"`{room}(/|\.py)?`", text)
     } - ENTRANCES
     assert not missing
+
+
+@pytest.mark.parametrize("room", ["project", "export", "pretrain"])
+def test_what_a_room_offers_late_is_there(room: str) -> None:
+    stub = PACKAGE / room / "__init__.pyi"
+    for node in ast.parse(stub.read_text(encoding="utf-8")).body:
+        assert isinstance(node, ast.ImportFrom) and node.module
+        text = (stub.parent / f"{node.module}.py").read_text(encoding="utf-8")
+        assert all(re.search(rf"\b{name.name}\b", text) for name in node.names), node.module

@@ -154,8 +154,9 @@ def test_labels_of_unknown_images_are_said_and_the_others_stored(
     history = terminal.json("history", "a")["history"]
     assert history[0]["annotator"] == "kim"
     assert terminal.json("labels", "a")["labels"][0]["label"] == "odd"
-    early = terminal.json("labels", "a", "--at", history[-1]["time"])
-    assert early["labels"] == [] or early["at"]
+    assert terminal.json("labels", "a", "--at", "2020-01-01")["labels"] == []
+    (then,) = terminal.json("labels", "a", "--at", history[0]["time"])["labels"]
+    assert then["label"] == "odd"
 
 
 def test_a_file_that_cannot_be_written_is_named_as_it_was_asked_for(terminal, home, tmp_path):

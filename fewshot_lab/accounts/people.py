@@ -1,9 +1,9 @@
 """People of a server: who they are, by which password, and who administers it."""
 
-import hashlib
 import secrets
 import time
 from dataclasses import dataclass
+from functools import cache
 from threading import BoundedSemaphore
 
 from argon2 import PasswordHasher
@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, select, update
 
 from fewshot_lab.accounts.database import accounts_database, invitations, people, sessions
 from fewshot_lab.accounts.records import note_in
-from fewshot_lab.accounts.sessions import forget_remembered
+from fewshot_lab.accounts.sessions import forget_remembered, key_of
 from fewshot_lab.acting import acting
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import LONGEST_NAME, tidy_name
@@ -22,8 +22,6 @@ LONGEST_PASSWORD = 200
 DAY = 86400
 
 _hasher = PasswordHasher()
-_NOBODY = _hasher.hash(secrets.token_hex())
-"""Checked in place of a name that is not known, so that the answer takes as long."""
 _memory = BoundedSemaphore(2)
 """Each hash takes 64 MiB."""
 
@@ -97,7 +95,7 @@ def invite(name: str, *, days: float = 7, administrator: bool = False) -> str:
         connection.execute(delete(invitations).where(invitations.c.name == name))
         expires = int(time.time() + days * DAY)
         connection.execute(
-            invitations.insert().values(token=_mark(token), name=name, expires=expires)
+            invitations.insert().values(token=key_of(token), name=name, expires=expires)
         )
         note_in(connection, "invitation", name=name, administrator=administrator, days=days)
     return token
@@ -112,7 +110,7 @@ def invited(token: str) -> str:
         Where it was used, has run out, or never was one.
     """
     with accounts_database().read() as connection:
-        query = select(invitations).where(invitations.c.token == _mark(token))
+        query = select(invitations).where(invitations.c.token == key_of(token))
         row = connection.execute(query).first()
     if row is None or row.expires < time.time():
         raise FewshotLabError(
@@ -137,7 +135,7 @@ def accept(token: str, password: str) -> str:
     with _memory:
         hashed = _hasher.hash(password)
     with accounts_database().write() as connection:
-        used = connection.execute(delete(invitations).where(invitations.c.token == _mark(token)))
+        used = connection.execute(delete(invitations).where(invitations.c.token == key_of(token)))
         if not used.rowcount:  # somebody was a moment faster
             raise FewshotLabError("This invitation was already used: ask for another one.")
         connection.execute(update(people).where(people.c.name == name).values(password=hashed))
@@ -148,6 +146,12 @@ def accept(token: str, password: str) -> str:
     return name
 
 
+@cache
+def _nobody() -> str:
+    """Return what is checked in place of a name that is not known: the answer takes as long."""
+    return _hasher.hash(secrets.token_hex())
+
+
 def check_password(name: str, password: str) -> str | None:
     """Return the name as it is kept where the password is that person's, else None."""
     name = tidy_name(name)
@@ -155,9 +159,10 @@ def check_password(name: str, password: str) -> str | None:
         query = select(people).where(func.lower(people.c.name) == name.lower())
         row = connection.execute(query).first()
     hashed = row.password if row is not None and row.password else None
+    nobody = _nobody()  # whoever asks: the first one, too, learns nothing from the time
     try:
         with _memory:
-            _hasher.verify(hashed or _NOBODY, password[:LONGEST_PASSWORD])
+            _hasher.verify(hashed or nobody, password[:LONGEST_PASSWORD])
     except (VerificationError, InvalidHashError):
         return None
     return str(row.name) if row is not None and hashed else None
@@ -196,7 +201,3 @@ def checked_name(name: str) -> str:
             "cannot be one."
         )
     return name
-
-
-def _mark(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from fewshot_lab.backbones.loading import adapt, differences
-from fewshot_lab.backbones.networks import NETWORKS, register
+from fewshot_lab.backbones.networks import NETWORKS, register, skeleton
 from fewshot_lab.errors import FewshotLabError
 
 if TYPE_CHECKING:
@@ -65,15 +65,12 @@ def infer(tensors: dict[str, Tensor], name: str) -> str:
         If none of the candidates fits; the sentence says how to name one.
     """
     import timm
-    import torch
 
     register()
     for candidate in _candidates(tensors):
         if not timm.is_model(candidate):
             continue
-        # On the meta device nothing is allocated, so trying a candidate is cheap.
-        with torch.device("meta"):
-            network = timm.create_model(candidate, pretrained=False, num_classes=0)
+        network = skeleton(candidate)
         try:
             misfits = differences(network, adapt(network, tensors))
         # A filter written for another family may stumble over these keys in any way.

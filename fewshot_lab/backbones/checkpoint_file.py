@@ -13,7 +13,7 @@ from fewshot_lab.backbones.fingerprint import file_digest
 from fewshot_lab.backbones.input_size import check_size
 from fewshot_lab.backbones.licence import CLASSES, classify
 from fewshot_lab.backbones.metadata import metadata_of
-from fewshot_lab.backbones.networks import register
+from fewshot_lab.backbones.networks import register, skeleton
 from fewshot_lab.backbones.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from fewshot_lab.backbones.timm_config import preprocessing_of
 from fewshot_lab.errors import FewshotLabError
@@ -117,11 +117,8 @@ def usual(architecture: str) -> Preprocessing:
 
 def _dimensions(architecture: str) -> int:
     import timm
-    import torch
 
     register()
     if not timm.is_model(architecture):
         raise FewshotLabError(f"timm knows no architecture {architecture!r}.")
-    with torch.device("meta"):
-        network = timm.create_model(architecture, pretrained=False, num_classes=0)
-    return int(network.num_features)  # type: ignore[arg-type]
+    return int(skeleton(architecture).num_features)  # type: ignore[arg-type]

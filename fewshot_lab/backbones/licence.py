@@ -35,23 +35,16 @@ def must_be_accepted(licence_class: str) -> bool:
     return licence_class in ("non-commercial", "no-derivatives")
 
 
+_CONDITIONS = {
+    "no-derivatives": "must not be passed on to anybody",
+    "non-commercial": "may be used and passed on for non-commercial purposes only",
+    "share-alike": "is passed on under the same licence, with a copy of it",
+}
+
+
 def conditions(title: str, licence: str, licence_class: str) -> str:
     """Return in one sentence what the licence asks of whoever makes a bundle; empty if open."""
-    if licence_class == "no-derivatives":
-        return (
-            f"{title} is under {licence}: a bundle holds its weights and must not be passed on to "
-            "anybody."
-        )
-    if licence_class == "non-commercial":
-        return (
-            f"{title} is under {licence}: a bundle holds its weights and may be used and passed on "
-            "for non-commercial purposes only."
-        )
-    if licence_class == "share-alike":
-        return (
-            f"{title} is under {licence}: a bundle holds its weights and is passed on under the "
-            "same licence, with a copy of it."
-        )
     if licence_class == "not stated":
         return f"The licence of {title} is not known here: look it up before you pass a bundle on."
-    return ""
+    asks = _CONDITIONS.get(licence_class)
+    return f"{title} is under {licence}: a bundle holds its weights and {asks}." if asks else ""

@@ -4,8 +4,13 @@ Each is one of timm's with some options changed, told to timm's own registry, so
 networks by name builds these, too.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import nn
 
 SWIGLU = "swiglu"
 """In a row's options: the gated feed-forward layer that DINOv2's largest network has."""
@@ -48,6 +53,15 @@ def register(networks: Mapping[str, tuple[str, dict[str, Any]]] = NETWORKS) -> N
     for name, (base, options) in networks.items():
         if not timm.is_model(name):
             _register(name, base, options)
+
+
+def skeleton(architecture: str) -> nn.Module:
+    """Return a network of timm without its head, on the meta device, where nothing is allocated."""
+    import timm
+    import torch
+
+    with torch.device("meta"):
+        return timm.create_model(architecture, pretrained=False, num_classes=0)
 
 
 def _register(name: str, base: str, options: Mapping[str, Any]) -> None:

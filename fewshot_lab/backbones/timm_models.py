@@ -6,6 +6,7 @@ from fewshot_lab.backbones.card import Card
 from fewshot_lab.backbones.catalogue import PREFIX, TIMM
 from fewshot_lab.backbones.hub import HubBackbone
 from fewshot_lab.backbones.licence import classify
+from fewshot_lab.backbones.networks import skeleton
 from fewshot_lab.backbones.timm_config import preprocessing_of
 from fewshot_lab.errors import FewshotLabError
 
@@ -34,7 +35,6 @@ def card_of(name: str) -> Card:
         if card.name == PREFIX + name:
             return card
     import timm
-    import torch
 
     known = timm.list_models(pretrained=True)
     config = timm.get_pretrained_cfg(name) if name in known or name in timm.list_models() else None
@@ -42,8 +42,7 @@ def card_of(name: str) -> Card:
         close = difflib.get_close_matches(name, known, n=3, cutoff=0.4)
         hint = f"; did you mean {' or '.join(PREFIX + c for c in close)}?" if close else "."
         raise FewshotLabError(f"timm has no weights named {name!r}{hint}")
-    with torch.device("meta"):
-        network = timm.create_model(name, pretrained=False, num_classes=0)
+    network = skeleton(name)
     parameters = sum(p.numel() for p in network.parameters())
     return Card(
         name=PREFIX + name,

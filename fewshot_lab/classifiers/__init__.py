@@ -3,7 +3,7 @@
 from fewshot_lab.classifiers.calibration import Calibration
 from fewshot_lab.classifiers.family_choice import TITLES
 from fewshot_lab.classifiers.fitted import Fitted, OutOfFold
-from fewshot_lab.classifiers.fitting import fit
+from fewshot_lab.classifiers.fitting import fit, fit_same
 from fewshot_lab.classifiers.folds import NEAR_DUPLICATE, leak_groups, stratified_folds
 from fewshot_lab.classifiers.paper_batch import PAPER, paper_answers
 from fewshot_lab.classifiers.pool import Pool, View

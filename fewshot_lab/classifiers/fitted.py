@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fewshot_lab.classifiers.calibration import Calibration
 from fewshot_lab.classifiers.models import Model
 from fewshot_lab.classifiers.pool import Pool
+from fewshot_lab.classifiers.recipe import Recipe
 from fewshot_lab.classifiers.rows import Rows, by_blocks
 from fewshot_lab.classifiers.stage_choice import Reading
 
@@ -79,6 +80,8 @@ class Fitted:
     reading : Reading
         Which parts of an embedding it reads, and why.
     out_of_fold : OutOfFold
+    recipe : Recipe or None
+        By which it was fitted; None for the paper's classifiers.
     """
 
     name: str
@@ -90,6 +93,7 @@ class Fitted:
     reading: Reading
     model: Model = field(repr=False)
     out_of_fold: OutOfFold = field(repr=False)
+    recipe: Recipe | None = field(default=None, repr=False)
 
     def probabilities(self, X: Rows) -> Float:
         """Return calibrated probabilities (n, K) of embeddings (n, d), on the disk or not."""

@@ -196,7 +196,8 @@ def first_columns(count: int, width: int) -> list[tuple[str, Any]]:
     from sklearn.compose import ColumnTransformer
 
     kept = ColumnTransformer([("final", "passthrough", slice(0, count))])
-    return [("final", kept.fit(np.zeros((1, width), np.float32)))]
+    kept.fit(np.zeros((1, width), np.float32))
+    return [("final", _with_arrays(kept, kept.transformers_[:1]))]
 
 
 def _columns_transformer(parts: list[tuple[slice, Any]], width: int) -> Any:
@@ -207,8 +208,21 @@ def _columns_transformer(parts: list[tuple[slice, Any]], width: int) -> Any:
     # Fitted with stand-ins, since fitting would fit the parts anew.
     whole = ColumnTransformer([(name, "passthrough", columns) for name, _, columns in named])
     whole.fit(np.zeros((1, width), np.float32))
-    whole.transformers = whole.transformers_ = named
-    return whole
+    whole.transformers = named
+    return _with_arrays(whole, named)
+
+
+def _with_arrays(fitted: Any, transformers: list[tuple[str, Any, slice]]) -> Any:
+    """Return a ColumnTransformer with its transformers, and arrays of columns instead of lists.
+
+    skops writes a list number by number, each with its type: seconds, and megabytes.
+    """
+    columns = fitted._transformer_to_input_indices
+    fitted._transformer_to_input_indices = {n: np.asarray(c, np.int64) for n, c in columns.items()}
+    name, action, left_over = fitted._remainder
+    fitted._remainder = name, action, np.asarray(left_over, np.int64)
+    fitted.transformers_ = transformers
+    return fitted
 
 
 def _chunks(X: Rows, rows: NDArray[np.int64] | None) -> Iterator[NDArray[Any]]:

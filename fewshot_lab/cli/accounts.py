@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import ProjectName, Verbs, app, option
+from fewshot_lab.cli.options import ProjectName, Verbs, app, open_project, option
 from fewshot_lab.cli.records import tell_journal
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
@@ -110,7 +110,6 @@ def members(
 ) -> None:
     """List or change who may do what in a project: reader, annotator, senior or owner."""
     from fewshot_lab import accounts
-    from fewshot_lab.project import Project
 
     changes: list[tuple[str, str | None]] = []
     for text in add or []:
@@ -119,7 +118,7 @@ def members(
             roles = ", ".join(accounts.ROLES)
             raise FewshotLabError(f"Write NAME=ROLE with one of {roles}; {text!r} is not.")
         changes.append((accounts.checked_name(name), role))
-    with Project.open(project) as opened:
+    with open_project(project) as opened:
         there = opened.store.members()
         for name in remove or []:
             if name not in there:

@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from fewshot_lab.cli.few_shot import shots_of
-from fewshot_lab.cli.options import ProjectName, WhichLabels, option
+from fewshot_lab.cli.options import ProjectName, WhichLabels, open_project, option
 from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.words import share
@@ -30,10 +30,10 @@ def backbones(
 ) -> None:
     """Compare backbones on the same labels and draws, with intervals and cost."""
     from fewshot_lab.evaluation import Protocol
-    from fewshot_lab.project import Project, backbone_shots
+    from fewshot_lab.project import backbone_shots
 
     with progress(heavy=in_turn(project, now=now)) as report:
-        with Project.open(project) as opened:
+        with open_project(project) as opened:
             wanted = shots_of(shots) if shots else backbone_shots(opened, labels)
             comparison = opened.studies.compare(
                 backbone or [], protocol=Protocol(wanted, draws), labels=labels, progress=report

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import ProjectName, app, option
+from fewshot_lab.cli.options import ProjectName, app, open_project, option
 from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.words import share
@@ -19,12 +19,11 @@ def try_backbone(
     now: Now = False,
 ) -> None:
     """Embed by another backbone and compare both on the same labels; switches nothing."""
-    from fewshot_lab.project import Project
     from fewshot_lab.runs import try_backbone as compare
 
     with (
         progress(heavy=in_turn(project, now=now)) as report,
-        Project.open(project) as opened,
+        open_project(project) as opened,
     ):
         verdict = compare(opened, backbone, progress=report)
     tell(verdict, verdict["reason"] or f"{backbone} is compared.")
@@ -38,13 +37,13 @@ def compare_backbones(
     now: Now = False,
 ) -> None:
     """Say whether another backbone of the app is better on the labels."""
-    from fewshot_lab.project import UNASKED_SECONDS, Project, better_backbone
+    from fewshot_lab.project import UNASKED_SECONDS, better_backbone
 
     if behind and hasattr(os, "nice"):
         os.nice(10)
     with (
         progress(heavy=in_turn(project, now=now)) as report,
-        Project.open(project) as opened,
+        open_project(project) as opened,
     ):
         verdict = better_backbone(
             opened, backbone or (), within=UNASKED_SECONDS if behind else None, progress=report

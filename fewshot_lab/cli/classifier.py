@@ -1,14 +1,15 @@
 """The classifier: fit, predictions, export, report."""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from fewshot_lab.cli.labels import CsvOut
-from fewshot_lab.cli.options import NoMark, ProjectName, app, option
+from fewshot_lab.cli.options import NoMark, ProjectName, app, open_project, option
 from fewshot_lab.cli.reporting import progress, tell, tell_table
-from fewshot_lab.words import plural, share
+from fewshot_lab.words import plural, share_of
 
 ClassifierName = Annotated[
     str | None,
@@ -26,9 +27,8 @@ def fit(project: ProjectName, classifier: ClassifierName = None) -> None:
     import time
 
     from fewshot_lab.export import figures
-    from fewshot_lab.project import Project
 
-    with Project.open(project) as opened:
+    with open_project(project) as opened:
         began = time.monotonic()
         fitted = opened.fit(classifier)
         seconds = time.monotonic() - began
@@ -49,10 +49,7 @@ def fit(project: ProjectName, classifier: ClassifierName = None) -> None:
         value = part.get("balanced_accuracy")
         if value:
             title = part.get("balanced_title", "Balanced accuracy")
-            lines.append(
-                f"{title} by {what}: {share(value['value'], value['low'], value['high'], 1)}, "
-                f"n = {value['n']:,}."
-            )
+            lines.append(f"{title} by {what}: {share_of(value, 1)}, n = {value['n']:,}.")
         else:
             reason = str(part["reason"])
             lines.append(f"{what.capitalize()}: {reason[:1].lower()}{reason[1:]}")
@@ -71,9 +68,8 @@ def predictions(
     import io
 
     from fewshot_lab.export import predictions_csv
-    from fewshot_lab.project import Project
 
-    with Project.open(project) as opened:
+    with open_project(project) as opened:
         text = predictions_csv(opened, classifier=opened.fit(classifier))
         opened.store.note("export", kind="predictions")
     tell_table(text, out, lambda: {"predictions": list(csv.DictReader(io.StringIO(text)))})
@@ -103,9 +99,8 @@ def export(
 ) -> None:
     """Write the classifier as a bundle that works without this app, and check it."""
     from fewshot_lab.export import check_backbone, export_bundle
-    from fewshot_lab.project import Project
 
-    with progress() as report, Project.open(project) as opened:
+    with progress() as report, open_project(project) as opened:
         check_backbone(opened.backbone.card, licence_accepted)  # or refuse, before the fit
         report("fitting", 0, None)
         done = export_bundle(
@@ -119,14 +114,8 @@ def export(
             file_names=file_names,
             progress=report,
         )
-        result: dict[str, Any] = {
-            "folder": str(done.folder) if done.folder else None,
-            "zip": str(done.zip_path) if done.zip_path else None,
-            "max_difference": done.max_difference,
-            "n_images": done.n_images,
-            "seconds": round(done.seconds, 3),
-            "note": done.note,
-        }
+        result = asdict(done) | {"seconds": round(done.seconds, 3)}
+        result["zip"] = result.pop("zip_path")
         places = " and ".join(str(p) for p in (done.folder, done.zip_path) if p)
         text = (
             f"Written to {places}. Its probabilities differ from the app's by at most "
@@ -152,16 +141,12 @@ def report(
 ) -> None:
     """Write a report on the classifier as one HTML page, to read, print and cite."""
     from fewshot_lab.export import write_report
-    from fewshot_lab.project import Project
 
-    with progress() as report, Project.open(project) as opened:
+    with progress() as report, open_project(project) as opened:
         facts = write_report(opened, out, progress=report)
         result = {"out": str(out.absolute()), **facts}
         audit = facts["metrics"]["audit"].get("balanced_accuracy")
         text = f"Written to {out}."
         if audit and audit["value"] is not None:
-            text += (
-                f" Balanced accuracy on audit images "
-                f"{share(audit['value'], audit['low'], audit['high'])}, n = {audit['n']:,}."
-            )
+            text += f" Balanced accuracy on audit images {share_of(audit)}, n = {audit['n']:,}."
         tell(result, text)

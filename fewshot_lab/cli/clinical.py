@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from fewshot_lab.cli.options import ProjectName, option
-from fewshot_lab.cli.reporting import table, tell
+from fewshot_lab.cli.options import ProjectName, open_project, option
+from fewshot_lab.cli.reporting import share_cell, table, tell
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.words import percent, share_of
+from fewshot_lab.words import percent
 
 
 def patients(
@@ -21,15 +21,15 @@ def patients(
     ] = None,
 ) -> None:
     """Say how good one answer for each patient (slide, video) is, and by which rule it is made."""
-    from fewshot_lab.project import Project, patient_figures, set_own_class
+    from fewshot_lab.project import patient_figures, set_own_class
 
-    with Project.open(project) as opened:
+    with open_project(project) as opened:
         if own_class is not None:
             set_own_class(opened, None if own_class == "auto" else own_class)
         classifier = opened.fit()
         figures = patient_figures(opened, classifier.fitted, classifier.training.ids).to_dict()
     lines = [figures[key] for key in ("sentence", "truth", "on_audit", "caution")]
-    rows = [[name, _figure(recall), str(recall["n"])] for name, recall in figures["recall"].items()]
+    rows = [[name, share_cell(each, 1), str(each["n"])] for name, each in figures["recall"].items()]
     lines.append(table(["class", "recall", "n"], rows))
     tell({"project": project, **figures}, "\n".join(filter(None, lines)))
 
@@ -45,9 +45,9 @@ def grades(
     ] = None,
 ) -> None:
     """Declare classes to be grades, or say how far predicted grades are from the true ones."""
-    from fewshot_lab.project import Project, clinical_report, grades_of, set_grades
+    from fewshot_lab.project import clinical_report, grades_of, set_grades
 
-    with Project.open(project) as opened:
+    with open_project(project) as opened:
         names = {row.id: row.name for row in opened.store.classes()}
         if order is not None:
             set_grades(opened, [] if order == "none" else _split(order))
@@ -63,8 +63,8 @@ def grades(
         [
             level["grade"],
             percent(level["expected"], 1),
-            _figure(level["observed"]),
-            _figure(level["error"]),
+            share_cell(level["observed"], 1),
+            share_cell(level["error"], 1),
         ]
         for level in figures["at_least"]
     ]
@@ -91,7 +91,6 @@ def costs(
     The least expected cost then decides, in the app and in bundles.
     """
     from fewshot_lab.project import (
-        Project,
         clinical_report,
         cost_words,
         error_costs,
@@ -102,7 +101,7 @@ def costs(
 
     if sum((bool(worse), matrix is not None, equal)) > 1:
         raise FewshotLabError("Give one of --worse, --matrix and --equal.")
-    with Project.open(project) as opened:
+    with open_project(project) as opened:
         names = {row.id: row.name for row in opened.store.classes()}
         if worse or matrix is not None or equal:
             chosen: Any = [parse_cost(opened, text) for text in worse or []]
@@ -123,9 +122,3 @@ def costs(
 
 def _split(order: str) -> list[str]:
     return [name.strip() for name in order.replace("<", ",").split(",")]
-
-
-def _figure(interval: dict[str, Any]) -> str:
-    if interval["value"] is None:
-        return "-"
-    return share_of(interval, 1)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import ProjectName, app, option
+from fewshot_lab.cli.options import ProjectName, app, open_project, option
 from fewshot_lab.cli.preparation import listing_unreadable, prepare_project
 from fewshot_lab.cli.reporting import listed, progress, tell
 from fewshot_lab.cli.shards import Shard, asked_shard
@@ -42,13 +42,12 @@ def embed(
 ) -> None:
     """Embed the images that have no embedding yet; resumes where it stopped."""
     from fewshot_lab.embeddings import part_of_run
-    from fewshot_lab.project import Project
 
     part = asked_shard(shard)
     # Whoever takes a part of the work runs beside the others.
     beside = part_of_run(part) != (0, 1)
     heavy = in_turn(project, now=now or beside, device=device)
-    with progress(heavy=heavy) as report, Project.open(project) as opened:
+    with progress(heavy=heavy) as report, open_project(project) as opened:
         before = opened.backbone_name
         with listing_unreadable():
             done = opened.embed(
@@ -95,9 +94,7 @@ def map_(
     ] = False,
 ) -> None:
     """Lay out the map of the images."""
-    from fewshot_lab.project import Project
-
-    with progress() as report, Project.open(project) as opened:
+    with progress() as report, open_project(project) as opened:
         layout = opened.make_map(
             neighbours=neighbours, min_dist=min_dist, fresh=fresh, progress=report
         )
@@ -115,11 +112,9 @@ def prepare(
     now: Now = False,
 ) -> None:
     """Embed what is missing, then make the map."""
-    from fewshot_lab.project import Project
-
     with (
         progress(heavy=in_turn(project, now=now)) as report,
-        Project.open(project) as opened,
+        open_project(project) as opened,
     ):
         result = prepare_project(
             opened, backbone=backbone, neighbours=neighbours, min_dist=min_dist, report=report
@@ -163,7 +158,7 @@ def _demo_project(name: str) -> Project:
     try:
         project = Project.create(name)
     except FewshotLabError:
-        project = Project.open(name)
+        project = open_project(name)
         if project.store.ids() and not project.store.get("demo"):
             raise FewshotLabError(
                 f"{project.name!r} has images of its own: choose another name for the demo."

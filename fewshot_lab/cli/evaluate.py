@@ -1,15 +1,17 @@
-"""How good, how sure: the verbs of evaluate; here its curve and its probabilities."""
+"""How good, how sure: the verbs of evaluate."""
 
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Annotated, Any
+
+import typer
 
 from fewshot_lab.cli.backbone_comparison import backbones
 from fewshot_lab.cli.clinical import costs, grades, patients
-from fewshot_lab.cli.confounders import confounders
 from fewshot_lab.cli.few_shot import nshot
-from fewshot_lab.cli.options import ProjectName, Verbs, app, option
+from fewshot_lab.cli.options import ProjectName, Verbs, app, given, open_project, option
 from fewshot_lab.cli.replay import replay, strategy
-from fewshot_lab.cli.reporting import table, tell
-from fewshot_lab.cli.site_audit import site_audit
+from fewshot_lab.cli.reporting import share_cell, table, tell
 from fewshot_lab.words import percent
 
 evaluate = Verbs(
@@ -27,9 +29,7 @@ def _group() -> None:
 
 def curve(project: ProjectName) -> None:
     """Measure the learning curve of the labels, and say what the next ones are worth."""
-    from fewshot_lab.project import Project
-
-    with Project.open(project) as opened:
+    with open_project(project) as opened:
         advice = opened.studies.advise()
     result = advice.to_dict()
     lines = []
@@ -52,56 +52,54 @@ def _figure(band: dict[str, float]) -> list[str]:
     return [percent(band["value"], 1), f"{100 * band['low']:.1f}–{100 * band['high']:.1f}"]
 
 
-def probabilities(
-    project: ProjectName,
+@dataclass(frozen=True)
+class DecisionOptions:
+    """What of a project's settings is tried otherwise."""
+
     target_error: Annotated[
         float | None,
         option(
             "Target error among decided images, 0 to 1; the project's setting by default (0.05)."
         ),
-    ] = None,
+    ] = None
     per_class: Annotated[
         bool | None, option("A threshold for each predicted class.", "--per-class/--together")
-    ] = None,
+    ] = None
     assure: Annotated[
         bool | None,
         option(
             "Assure the error with 95 % confidence where the audit set allows it.",
             "--assure/--estimate",
         ),
-    ] = None,
-    coverage: Annotated[
-        float | None, option("How often a prediction set holds the true class.")
-    ] = None,
-    sets: Annotated[str | None, option("lac (smallest sets) or aps.")] = None,
-    sets_per_class: Annotated[
+    ] = None
+    set_coverage: Annotated[
+        float | None, option("How often a prediction set holds the true class.", "--coverage")
+    ] = None
+    set_method: Annotated[str | None, option("lac (smallest sets) or aps.", "--sets")] = None
+    set_per_class: Annotated[
         bool | None,
         option("Hold the coverage for each class separately.", "--sets-per-class/--sets-together"),
-    ] = None,
-    unlike: Annotated[
+    ] = None
+    unlike_share: Annotated[
         float | None,
-        option("Share of the pool's own images that is called unlike anything labelled."),
-    ] = None,
+        option(
+            "Share of the pool's own images that is called unlike anything labelled.", "--unlike"
+        ),
+    ] = None
+
+
+def probabilities(
+    project: ProjectName,
+    decision_options: DecisionOptions,
     keep: Annotated[
         bool, option("Keep these settings in the project, for its exports.", "--keep")
     ] = False,
 ) -> None:
     """Say how far probabilities can be acted on: calibration, threshold, sets, unlike images."""
-    from fewshot_lab.evaluation import Settings
-    from fewshot_lab.project import Project, keep_settings, settings_of
+    from fewshot_lab.project import keep_settings, settings_of
 
-    with Project.open(project) as opened:
-        asked = {
-            "target_error": target_error,
-            "per_class": per_class,
-            "assure": assure,
-            "set_coverage": coverage,
-            "set_method": sets,
-            "set_per_class": sets_per_class,
-            "unlike_share": unlike,
-        }
-        given = {key: value for key, value in asked.items() if value is not None}
-        settings = Settings.of({**settings_of(opened).to_dict(), **given})
+    with open_project(project) as opened:
+        settings = replace(settings_of(opened), **given(decision_options))
         result = opened.studies.probabilities(settings)
         if keep:
             keep_settings(opened, settings.to_dict())
@@ -109,14 +107,8 @@ def probabilities(
 
 
 def _probability_text(result: dict[str, Any]) -> str:
-    lines = [
-        result["threshold"]["sentence"],
-        result["referred"]["sentence"],
-        result["reliability"]["sentence"],
-        result["calibration"]["sentence"],
-        result["sets"]["sentence"],
-        result["unlike"]["sentence"],
-    ]
+    parts = ("threshold", "referred", "reliability", "calibration", "sets", "unlike")
+    lines = [result[part]["sentence"] for part in parts]
     if by_class := result["threshold"]["by_class"]:
         head = ["class", "from", "decided", "wrong", "n", "error"]
         rows = [
@@ -131,6 +123,85 @@ def _probability_text(result: dict[str, Any]) -> str:
             for name, each in by_class.items()
         ]
         lines.append(table(head, rows))
+    return "\n".join(lines)
+
+
+def site_audit(
+    project: ProjectName,
+    site: Annotated[str, typer.Argument(show_default=False, help="The site's name.")] = "",
+    labels: Annotated[
+        Path | None, option("CSV with path and label: the list of predict.py --watch, filled in.")
+    ] = None,
+    predictions: Annotated[Path | None, option("The predictions that predict.py wrote.")] = None,
+    group_column: Annotated[
+        str, option("Column of the labels that names the patient.", show_default=False)
+    ] = "",
+) -> None:
+    """Say how right the classifier is at another site, or list what was measured so far."""
+    from fewshot_lab.errors import FewshotLabError
+    from fewshot_lab.project import audit_site, site_audits
+
+    with open_project(project) as opened:
+        if site:
+            if labels is None or predictions is None:
+                raise FewshotLabError("Give both --labels and --predictions.")
+            audit_site(opened, site, labels, predictions, group_column)
+        audits = site_audits(opened)
+    shown = [one for one in audits if not site or one["site"] == site.strip()]
+    text = "\n".join(one["sentence"] for one in shown)
+    tell({"sites": shown}, text or "No other site was audited yet.")
+
+
+def confounders(
+    project: ProjectName,
+    column: Annotated[
+        list[str] | None,
+        option(
+            "A metadata column: site, scanner, stain, batch, age, sex; may be repeated. By "
+            "default those named in the project.",
+            "--column",
+        ),
+    ] = None,
+    keep: Annotated[
+        bool, option("Name these columns in the project, for its reports.", "--keep")
+    ] = False,
+    forget: Annotated[
+        bool, option("Remove all named columns from the project.", "--forget")
+    ] = False,
+) -> None:
+    """Say whether the classifier goes by the disease or by the site, scanner or stain."""
+    from fewshot_lab.project import set_confounders
+
+    with open_project(project) as opened:
+        if forget:
+            set_confounders(opened, [])
+            text = "No column is named as suspected confounder now."
+            tell({"project": project, "confounders": []}, text)
+            return
+        if keep and column:
+            set_confounders(opened, column)
+        reports = opened.studies.confounding(column or None)
+    text = "\n\n".join(_confounders_text(each) for each in reports)
+    tell({"project": project, "confounders": reports}, text)
+
+
+def _confounders_text(report: dict[str, Any]) -> str:
+    lines = [f"{report['column']}: {report['sentence']}", *report["findings"], *report["warnings"]]
+    for part in ("telling", "robustness"):
+        if report[part] is not None and report[part]["sentence"] not in lines:
+            lines.append(report[part]["sentence"])
+    head = [report["column"], "images", "accuracy", "calibration error"]
+    head += ["left out", "among", "gain"]
+    rows = []
+    for each in report["values"]:
+        row = [each["value"], f"{each['images']:,}"]
+        if "reason" in each:
+            rows.append([*row, "-", "-", "-", "-", "-"])
+            continue
+        loss = each["left_out"] or {}
+        row += [share_cell(each["accuracy"]), share_cell(each["calibration_error"])]
+        rows.append(row + [share_cell(loss.get(key)) for key in ("without", "among", "gain")])
+    lines += [table(head, rows), *report["notes"]]
     return "\n".join(lines)
 
 

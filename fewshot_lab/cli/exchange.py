@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from fewshot_lab.cli.labels import tell_unmatched
-from fewshot_lab.cli.options import ProjectName, Verbs, answer, app, option
+from fewshot_lab.cli.options import ProjectName, Verbs, answer, app, open_project, option
 from fewshot_lab.cli.preparation import prepare_project
 from fewshot_lab.cli.reporting import progress, tell
 from fewshot_lab.cli.waiting import Now, in_turn
@@ -48,9 +48,8 @@ def out(
     probability of each class and embeddings.
     """
     from fewshot_lab.exchange import write_out
-    from fewshot_lab.project import Project
 
-    with progress() as report, Project.open(project) as opened:
+    with progress() as report, open_project(project) as opened:
         done = write_out(opened, file, kind.value, progress=report)
         result = {"out": str(file), **done._asdict(), "sentence": done.sentence}
         tell(result, f"{file}: {done.sentence}")
@@ -80,10 +79,10 @@ def in_(
     labelled all the same. A file in which somebody says two things of one image is refused.
     """
     from fewshot_lab.exchange import take_in
-    from fewshot_lab.project import Project, remove_originals
+    from fewshot_lab.project import remove_originals
 
     heavy = in_turn(project, now=now) if prepare else None
-    with progress(heavy=heavy) as report, Project.open(project) as opened:
+    with progress(heavy=heavy) as report, open_project(project) as opened:
         done = take_in(
             opened,
             file,

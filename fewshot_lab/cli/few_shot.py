@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from fewshot_lab.cli.options import ProjectName, WhichLabels, option
+from fewshot_lab.cli.options import ProjectName, WhichLabels, open_project, option
 from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.errors import FewshotLabError
@@ -62,12 +62,12 @@ def nshot(
     """Draw n labels per class, train, and test on a third that is never drawn."""
     from fewshot_lab.evaluation import Protocol
     from fewshot_lab.files import to_json, write_atomically
-    from fewshot_lab.project import Project, remember
+    from fewshot_lab.project import remember
 
     asked: dict[str, Any] = {} if classifier is None else {"classifiers": tuple(classifier)}
     protocol = Protocol(shots_of(shots), draws, min_class_size, seed=seed, **asked)
     with progress(heavy=in_turn(project, now=now)) as report:
-        with Project.open(project) as opened:
+        with open_project(project) as opened:
             curve = opened.studies.few_shot(
                 backbone,
                 protocol=protocol,

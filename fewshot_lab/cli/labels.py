@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import NoMark, ProjectName, app, option
+from fewshot_lab.cli.options import NoMark, ProjectName, app, open_project, option
 from fewshot_lab.cli.reporting import table, tell, tell_table
-from fewshot_lab.words import plural
+from fewshot_lab.words import first_few, plural
 
 CsvOut = Annotated[Path | None, option("The CSV to write; stdout by default.")]
 
@@ -27,9 +27,7 @@ def label(
     clears it. Paths that are not in the project are listed and the exit status is 1; the others
     are still labelled. A file that gives an image two labels is refused.
     """
-    from fewshot_lab.project import Project
-
-    with Project.open(project) as opened:
+    with open_project(project) as opened:
         done = opened.labels.add_csv(csv, annotator)
         opened.touch()
     text = f"{plural(done.labelled, 'image')} labelled. {done.sentence}".strip()
@@ -40,9 +38,8 @@ def label(
 def tell_unmatched(project: str, unmatched: list[str]) -> None:
     """List paths that are not in the project and end with status 1, where there are any."""
     if unmatched:
-        some = ", ".join(unmatched[:3]) + (", ..." if len(unmatched) > 3 else "")
-        are = "is" if len(unmatched) == 1 else "are"
-        print(f"{plural(len(unmatched), 'path')} {are} not in {project!r}: {some}", file=sys.stderr)
+        paths, are = plural(len(unmatched), "path"), "is" if len(unmatched) == 1 else "are"
+        print(f"{paths} {are} not in {project!r}: {first_few(unmatched)}", file=sys.stderr)
         raise typer.Exit(1)
 
 
@@ -61,10 +58,9 @@ def labels(
 ) -> None:
     """Write the labels as CSV, as of now or of a past moment."""
     from fewshot_lab.export import labels_csv, opinions_csv, parse_moment
-    from fewshot_lab.project import Project
 
     moment = parse_moment(at) if at is not None else None
-    with Project.open(project) as opened:
+    with open_project(project) as opened:
         opened.store.note("export", kind="opinions" if opinions else "labels", at=at)
         if opinions:
             text, rows = opinions_csv(opened, at=moment), opened.store.export_opinions
@@ -82,9 +78,7 @@ def history(
     """Show the last actions, the newest first."""
     from dataclasses import asdict
 
-    from fewshot_lab.project import Project
-
-    with Project.open(project) as opened:
+    with open_project(project) as opened:
         rows = opened.store.history(limit)
     result = {"history": [{**asdict(row), "time": row.time.isoformat()} for row in rows]}
     if not rows:

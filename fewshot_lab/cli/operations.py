@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import ProjectName, app, option
+from fewshot_lab.cli.options import ProjectName, app, open_project, option
 from fewshot_lab.cli.reporting import progress, tell
 from fewshot_lab.words import plural
 
@@ -22,9 +22,8 @@ def backup(
     are in it; images that are read in place are not.
     """
     from fewshot_lab.operations import write_backup
-    from fewshot_lab.project import Project
 
-    with progress() as report, Project.open(project) as opened:
+    with progress() as report, open_project(project) as opened:
         done = write_backup(opened, file.absolute(), overwrite=overwrite, progress=report)
     words = [
         f"{done.file}: {plural(done.files, 'file')}, {done.bytes / 2**20:,.1f} MiB; "
@@ -68,9 +67,9 @@ def quota(
     ] = False,
 ) -> None:
     """Say, or set, how much a project may hold; asked before an import begins."""
-    from fewshot_lab.project import Project, Quota, quota_of, set_quota
+    from fewshot_lab.project import Quota, quota_of, set_quota
 
-    with Project.open(project) as opened:
+    with open_project(project) as opened:
         if none:
             set_quota(opened, None)
         elif images is not None or gb is not None:

@@ -8,11 +8,14 @@ from contextvars import ContextVar
 from dataclasses import dataclass, fields, is_dataclass
 from functools import update_wrapper
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fewshot_lab.cells import CSV_MARK
+
+if TYPE_CHECKING:
+    from fewshot_lab.project import Project
 
 
 def option(help: str, *names: str, **settings: Any) -> Any:
@@ -113,6 +116,19 @@ def with_common_options(verb: Callable[..., None], *, json: bool = True) -> Call
     run.__annotations__ = {each.name: each.annotation for each in parameters}
     run.__doc__ = _paragraphs(verb.__doc__ or "")
     return run
+
+
+def open_project(name: str) -> "Project":
+    """Open a project; what a project needs is loaded only now, and not for a mere ``--help``."""
+    from fewshot_lab.project import Project
+
+    return Project.open(name)
+
+
+def given(options: Any) -> dict[str, Any]:
+    """Return those options of a dataclass that were given a value."""
+    values = {field.name: getattr(options, field.name) for field in fields(options)}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _paragraphs(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import ProjectName, Verbs, answer, app, option
+from fewshot_lab.cli.options import ProjectName, Verbs, answer, app, open_project, option
 from fewshot_lab.cli.preparation import prepare_project
 from fewshot_lab.cli.reporting import listed, progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
@@ -77,13 +77,12 @@ def fetch(
     """Fetch studies into a project, pixels alone; again, only what is new."""
     from fewshot_lab.images import GROUP_FIELDS, SliceStep
     from fewshot_lab.pacs import connect, fetch_study, series_of
-    from fewshot_lab.project import Project
 
     if group_field is not None and group_field not in GROUP_FIELDS:
         raise FewshotLabError(f"{group_field!r} cannot be the group: {', '.join(GROUP_FIELDS)}.")
     step = SliceStep.parse(slices)
     heavy = in_turn(project, now=now) if prepare and not dry_run else None
-    with progress(heavy=heavy) as tick, Project.open(project) as opened:
+    with progress(heavy=heavy) as tick, open_project(project) as opened:
         pacs = connect()
         study = _uids_of(opened, pacs, study, [date])
         if dry_run:
@@ -177,11 +176,10 @@ def report(
         plan_reports,
         write_reports,
     )
-    from fewshot_lab.project import Project
 
     if out is None and not send:
         raise FewshotLabError("Name a folder for the reports, or say --send.")
-    with progress() as tick, Project.open(project) as opened:
+    with progress() as tick, open_project(project) as opened:
         pacs = connect() if send or study else None
         ids = list(opened.require_embeddings().ids)
         originals, gone = local_originals(opened, ids, tick)

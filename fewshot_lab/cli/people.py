@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
-from fewshot_lab.cli.options import ProjectName, app, option
+from fewshot_lab.cli.options import ProjectName, app, given, open_project, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.words import plural
@@ -14,60 +15,57 @@ if TYPE_CHECKING:
     from fewshot_lab.stats import Interval
 
 
-@app.command()
-def people(
-    project: ProjectName,
+@dataclass(frozen=True)
+class TeamOptions:
+    """How people work together; what is not given stays as it is."""
+
     rule: Annotated[
         str | None,
         option("Which label trains where opinions differ: latest, majority, senior or soft."),
-    ] = None,
+    ] = None
     seniors: Annotated[
         str | None, option("Who decides where opinions differ.", metavar="NAME,NAME")
-    ] = None,
-    annotators: Annotated[str | None, option("Who labels.", metavar="NAME,NAME")] = None,
+    ] = None
+    annotators: Annotated[str | None, option("Who labels.", metavar="NAME,NAME")] = None
     split: Annotated[
         bool | None,
         option(
             "Give each annotator a share of the images, or all to everyone.", "--split/--no-split"
         ),
-    ] = None,
-    double: Annotated[
-        float | None, option("Share of the images labelled by several (0.1).")
-    ] = None,
-    per_image: Annotated[int | None, option("How many label each of those.")] = None,
+    ] = None
+    double: Annotated[float | None, option("Share of the images labelled by several (0.1).")] = None
+    per_image: Annotated[int | None, option("How many label each of those.")] = None
     blind: Annotated[
         float | None,
         option("Share labelled without sight of predictions and others' labels (1: all)."),
-    ] = None,
+    ] = None
     repeats: Annotated[
         float | None, option("Share of a person's own images that come back unmarked, per label.")
-    ] = None,
+    ] = None
+
+
+@app.command()
+def people(
+    project: ProjectName,
+    team_options: TeamOptions,
     by: Annotated[str | None, option("Who changes any of this.", metavar="NAME")] = None,
 ) -> None:
     """Show who labelled what and how well people agree; options change how they work together.
 
     A change needs --by: it is kept with name and time in the log.
     """
-    from fewshot_lab.project import Project
-
-    asked: dict[str, Any] = {
-        "rule": rule,
-        "seniors": None if seniors is None else tuple(seniors.split(",")),
-        "annotators": None if annotators is None else tuple(annotators.split(",")),
-        "split": split,
-        "double": double,
-        "per_image": per_image,
-        "blind": blind,
-        "repeats": repeats,
-    }
-    changes = {key: value for key, value in asked.items() if value is not None}
+    changes = given(team_options)
+    changes |= {key: tuple(changes[key].split(",")) for key in _NAMES & changes.keys()}
     if changes and by is None:
         raise FewshotLabError("Say with --by NAME who changes how people work together.")
-    with Project.open(project) as opened:
+    with open_project(project) as opened:
         if changes and by is not None:
             opened.team.agree(by, **changes)
         report = opened.team.report()
     tell(report.to_dict(), _text(report))
+
+
+_NAMES = {"seniors", "annotators"}
 
 
 def _text(report: PeopleReport) -> str:

@@ -1,12 +1,13 @@
 """Predicting and embedding files by what was exported: predict, embed-files."""
 
 from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import NoMark, app, option
+from fewshot_lab.cli.options import NoMark, app, open_project, option
 from fewshot_lab.cli.reporting import listed, progress, tell
 from fewshot_lab.cli.shards import Shard, part_file, shard_of
 from fewshot_lab.errors import FewshotLabError
@@ -106,16 +107,8 @@ def predict(
             slide_mpp=slide_mpp,
             progress=report,
         )
-        result = {
-            "predicted": done.predicted,
-            "errors": done.errors,
-            "out": str(done.out),
-            "errors_file": str(done.errors_file) if done.errors_file else None,
-            "referred": done.referred,
-            "unlike": done.unlike,
-            "groups_out": str(done.groups_out) if done.groups_out else None,
-            "slides_out": str(done.slides_out) if done.slides_out else None,
-        }
+        result = asdict(done)
+        sentences = result.pop("groups"), result.pop("slides")
         text = f"{plural(done.predicted, 'image')} predicted: {done.out}."
         if done.referred is not None:
             text += f" {done.predicted - done.referred:,} decided, {done.referred:,} referred."
@@ -123,7 +116,7 @@ def predict(
             text += f" {plural(done.unlike, 'image')} unlike anything labelled."
         if done.errors:
             text += f" {plural(len(done.errors), 'file')} could not be read: {done.errors_file}."
-        tell(result, " ".join(filter(None, (text, done.groups, done.slides))))
+        tell(result, " ".join(filter(None, (text, *sentences))))
         listed(done.errors)
     if not done.predicted and part == (0, 1):
         raise typer.Exit(1)
@@ -138,10 +131,9 @@ def predict_dropped(
 ) -> None:
     """Predict what was dropped on the page; PROJECT may be the folder of none."""
     from fewshot_lab.export import predict_dropped as predict_them
-    from fewshot_lab.project import Project
 
     with progress() as report:
-        with nullcontext() if project.startswith(".") else Project.open(project) as opened:
+        with nullcontext() if project.startswith(".") else open_project(project) as opened:
             done = predict_them(bundle, folder, opened, progress=report)
         result = {"predicted": len(done.answers), "errors": done.refused}
         tell(result, f"{plural(len(done.answers), 'image')} predicted.")
@@ -176,13 +168,12 @@ def _on_ray(work: Any, what: str) -> None:
 
     with progress() as report:
         done = run_on_ray(work, report)
-        result = {"done": done.done, "skipped": done.skipped, "errors": done.errors}
         text = f"{plural(done.done, 'image')} {what}: {work.out}."
         if done.skipped:
             text += f" {done.skipped:,} had a row."
         if done.errors:
             text += f" {plural(len(done.errors), 'file')} could not be read."
-        tell(result | {"out": str(work.out)}, text)
+        tell(asdict(done) | {"out": work.out}, text)
         listed(done.errors)
     if not done.done + done.skipped:
         raise typer.Exit(1)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fewshot_lab.cli.options import app, option
+from fewshot_lab.cli.options import app, given, open_project, option
 from fewshot_lab.cli.recipe_options import (
     Detach,
     RecipeValues,
@@ -28,6 +28,48 @@ if TYPE_CHECKING:
     from fewshot_lab.runs import Run, SlurmOptions
 
 
+@dataclass(frozen=True)
+class RecipeOptions:
+    """Values of the recipe that have options of their own."""
+
+    backbone: Annotated[str | None, option("Name that 'backbones' lists, or timm's.")] = None
+    start: Annotated[
+        str | None,
+        option("Weights to start from; imagenet by default.", metavar="imagenet|scratch|FILE|RUN"),
+    ] = None
+    modality: Annotated[
+        str | None,
+        option(
+            "stained microscopy, dermoscopy, endoscopy, radiology grey, ultrasound, fundus, oct, "
+            "photographs or other: which changes of an image are safe. By default proposed from "
+            "colours and names."
+        ),
+    ] = None
+    steps: Annotated[int | None, option("Batches to train on; instead of --epochs.", min=1)] = None
+    epochs: Annotated[float | None, option("Passes over the images.", min=0)] = None
+    batch_size: Annotated[int | None, option("Images in a step, of all processes.", min=2)] = None
+
+
+@dataclass(frozen=True)
+class ClusterOptions:
+    """What to ask Slurm for; see :class:`fewshot_lab.runs.SlurmOptions`."""
+
+    nodes: Annotated[int | None, option("Slurm: machines.", min=1)] = None
+    gpus: Annotated[int | None, option("Slurm: GPUs on each.", min=0)] = None
+    cpus: Annotated[
+        int | None, option("Slurm: processors on each; this run's share by default.", min=0)
+    ] = None
+    partition: Annotated[str | None, option("Slurm: partition.")] = None
+    time: Annotated[str | None, option("Slurm: time limit.")] = None
+    account: Annotated[str | None, option("Slurm: account.")] = None
+    extra: Annotated[
+        list[str] | None,
+        option(
+            "Slurm: a further line, '#SBATCH ...' or a command; may be repeated.", "--sbatch-line"
+        ),
+    ] = None
+
+
 @app.command()
 def pretrain(
     project: Annotated[
@@ -41,22 +83,7 @@ def pretrain(
             metavar="COLUMN=VALUE",
         ),
     ] = None,
-    backbone: Annotated[str | None, option("Name that 'backbones' lists, or timm's.")] = None,
-    start: Annotated[
-        str | None,
-        option("Weights to start from; imagenet by default.", metavar="imagenet|scratch|FILE|RUN"),
-    ] = None,
-    modality: Annotated[
-        str | None,
-        option(
-            "stained microscopy, dermoscopy, endoscopy, radiology grey, ultrasound, fundus, oct, "
-            "photographs or other: which changes of an image are safe. By default proposed from "
-            "colours and names."
-        ),
-    ] = None,
-    steps: Annotated[int | None, option("Batches to train on; instead of --epochs.", min=1)] = None,
-    epochs: Annotated[float | None, option("Passes over the images.", min=0)] = None,
-    batch_size: Annotated[int | None, option("Images in a step, of all processes.", min=2)] = None,
+    recipe_options: RecipeOptions = RecipeOptions(),
     adapt: Annotated[
         str | None,
         option(
@@ -86,27 +113,14 @@ def pretrain(
     ] = False,
     now: Now = False,
     slurm: Annotated[bool, option("Submit it to Slurm.", "--slurm")] = False,
-    nodes: Annotated[int | None, option("Slurm: machines.", min=1)] = None,
-    gpus: Annotated[int | None, option("Slurm: GPUs on each.", min=0)] = None,
-    cpus: Annotated[
-        int | None, option("Slurm: processors on each; this run's share by default.", min=0)
-    ] = None,
-    partition: Annotated[str | None, option("Slurm: partition.")] = None,
-    time_limit: Annotated[str | None, option("Slurm: time limit.", "--time")] = None,
-    account: Annotated[str | None, option("Slurm: account.")] = None,
-    sbatch_line: Annotated[
-        list[str] | None,
-        option("Slurm: a further line, '#SBATCH ...' or a command; may be repeated."),
-    ] = None,
+    cluster_options: ClusterOptions = ClusterOptions(),
     by_hand: Annotated[
         bool, option("Slurm: write job.sbatch and do not submit it.", "--by-hand")
     ] = False,
 ) -> None:
     """Pretrain a backbone on a project's unlabelled images by DINO."""
-    from fewshot_lab.project import Project
-
     for each in () if resume else project:
-        with Project.open(each):  # before the seconds that torch takes to load
+        with open_project(each):  # before the seconds that torch takes to load
             pass
     from fewshot_lab.runs import launch_run, submit_new_run, submit_to_slurm
 
@@ -116,25 +130,8 @@ def pretrain(
     elif chosen_gpus:
         device, nproc = "cuda", len(chosen_gpus)
     run = run_to_resume(project, name) if resume else None
-    options = _slurm_options(
-        run,
-        nodes=nodes,
-        gpus=gpus,
-        nproc=nproc,
-        cpus=cpus,
-        partition=partition,
-        time=time_limit,
-        account=account,
-        extra=tuple(sbatch_line) if sbatch_line else None,
-    )
-    of_recipe = {
-        "backbone": backbone,
-        "start": start,
-        "modality": modality,
-        "steps": steps,
-        "epochs": epochs,
-        "batch_size": batch_size,
-    }
+    options = _slurm_options(run, cluster_options, nproc)
+    of_recipe = asdict(recipe_options)
     values = {**values_in(recipe), **values_of(set_)}
     if adapt is not None:
         values["adapt"] = adapt
@@ -182,12 +179,17 @@ def _gpu_ids(text: str | None) -> list[int]:
     return [int(part) for part in parts]
 
 
-def _slurm_options(run: Run | None, **asked: Any) -> SlurmOptions:
+def _slurm_options(run: Run | None, cluster: ClusterOptions, nproc: int | None) -> SlurmOptions:
     """Return what is asked for here, else what the run was submitted with, else what is kept."""
     from fewshot_lab.runs import read_slurm_settings, slurm_options_of
 
     options = (slurm_options_of(run) if run is not None else None) or read_slurm_settings()
-    return replace(options, **{k: v for k, v in asked.items() if v is not None})
+    changes = given(cluster)
+    if nproc is not None:
+        changes["nproc"] = nproc
+    if cluster.extra:
+        changes["extra"] = tuple(cluster.extra)
+    return replace(options, **changes)
 
 
 def _usual_device(slurm_gpus: int | None) -> str:

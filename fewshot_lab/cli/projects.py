@@ -12,9 +12,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fewshot_lab.cli.manifest_columns import manifest_columns
-from fewshot_lab.cli.options import ProjectName, Verbs, app, option, with_common_options
+from fewshot_lab.cli.options import (
+    ProjectName,
+    Verbs,
+    app,
+    open_project,
+    option,
+    with_common_options,
+)
 from fewshot_lab.cli.preparation import prepare_project
-from fewshot_lab.cli.relink import relink
 from fewshot_lab.cli.reporting import listed, progress, table, tell
 from fewshot_lab.cli.tiling_options import TilingOptions
 from fewshot_lab.cli.video_options import ClipOptions, clip_table
@@ -131,14 +137,13 @@ def import_(
     come in as tiles; ``slides tissue`` shows them first.
     """
     from fewshot_lab.images import SliceStep
-    from fewshot_lab.project import Project
 
     step = SliceStep.parse(slices)
     clips, tiling = clip_options.settings(), tiling_options.tiling()
     heavy = in_turn(project, now=now) if prepare and not dry_run else None
     with progress(heavy=heavy) as report:
         try:
-            opened = Project.open(project)
+            opened = open_project(project)
         except NoProject as error:
             raise FewshotLabError(f"{error} To make it: fewshot-lab create {project}") from None
         with opened:
@@ -209,6 +214,36 @@ def _none_of(refused: Sequence[tuple[str, str]]) -> str:
     (reason, times), *others = Counter(reason for _, reason in refused).most_common()
     why = reason if not others else f"{times:,} times: {reason}"
     return f"No image was imported, of {plural(len(refused), 'file')}. {why}"
+
+
+def relink(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="The old folder, such as D:\\scans.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="Where its content is now.")],
+    project: Annotated[str | None, option("Only this project; all by default.")] = None,
+) -> None:
+    """Read images that moved as a whole from their new folder.
+
+    Files that are not there, or are of another size, stay as they were and are listed; the exit
+    status is 1 where nothing was found.
+    """
+    from fewshot_lab.errors import FewshotLabError
+    from fewshot_lab.project import Project
+    from fewshot_lab.project import relink as relink_project
+
+    names = [project] if project is not None else [info.name for info in Project.survey()[0]]
+    result = {}
+    for name in names:
+        with open_project(name) as opened:
+            result[name] = relink_project(opened, old, new)
+    counts = {name: done for name, done in result.items() if done.moved}
+    sentences = [f"{plural(done.moved, 'file')} of {name}" for name, done in counts.items()]
+    text = f"Read from {new} now: {', '.join(sentences)}." if counts else ""
+    tell({name: asdict(done) for name, done in result.items()}, text)
+    for done in result.values():
+        listed([(file, "It is not there.") for file in done.missing])
+        listed([(file, "It has another size, so it is not the same.") for file in done.differing])
+    if not counts:
+        raise FewshotLabError(f"No project has images of {old} that are in {new} now.")
 
 
 app.command()(create)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from fewshot_lab.cli.options import option
-from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.errors import FewshotLabError, as_sentence
 
 RecipeValues = Annotated[
     list[str] | None,
@@ -50,13 +50,13 @@ def values_in(path: Path | None) -> dict[str, Any]:
 
     if path is None or is_paper(path):
         return {}
+    with as_sentence(f"{path} cannot be read"):
+        text = path.read_bytes()
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(text)
         values: dict[str, Any] = content.get("recipe", content)
         Recipe.from_dict(values)
         return dict(values)
-    except OSError as error:
-        raise FewshotLabError(f"{path} cannot be read: {error.strerror}.") from None
     except (ValueError, AttributeError):
         raise FewshotLabError(
             f"{path} holds no recipe: give a run's card.json or spec.json."

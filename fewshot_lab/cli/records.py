@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fewshot_lab.cli.options import ProjectName, app, option
+from fewshot_lab.cli.options import ProjectName, app, open_project, option
 from fewshot_lab.cli.reporting import tell, tell_table
 
 if TYPE_CHECKING:
@@ -34,9 +34,8 @@ def verify(
     checked too.
     """
     from fewshot_lab.export import exported_heads
-    from fewshot_lab.project import Project
 
-    with Project.open(project) as opened:
+    with open_project(project) as opened:
         named = [*map(_head, known or []), *exported_heads(opened)]
         verdict = opened.store.verify(tuple(named))
     old = ""
@@ -81,9 +80,7 @@ def journal(
     out: Annotated[Path | None, option("The CSV to write; the screen by default.")] = None,
 ) -> None:
     """Write all actions on a project other than labels as CSV: who, when, what."""
-    from fewshot_lab.project import Project
-
-    with Project.open(project) as opened:
+    with open_project(project) as opened:
         entries = opened.store.journal()
     tell_journal(entries, out)
 

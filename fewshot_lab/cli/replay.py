@@ -4,10 +4,10 @@ from typing import Annotated, Any
 
 import typer
 
-from fewshot_lab.cli.options import ProjectName, WhichLabels, option
+from fewshot_lab.cli.options import ProjectName, WhichLabels, open_project, option
 from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.waiting import Now, in_turn
-from fewshot_lab.words import percent, share
+from fewshot_lab.words import percent, share_of
 
 
 def replay(
@@ -26,12 +26,12 @@ def replay(
 ) -> None:
     """Label known images again by each strategy: what it would have cost, against random."""
     from fewshot_lab.evaluation import ReplayPlan
-    from fewshot_lab.project import Project, strategy_of
+    from fewshot_lab.project import strategy_of
 
     asked: dict[str, Any] = {} if not strategy else {"strategies": tuple(strategy)}
     plan = ReplayPlan(draws=draws, budget=budget, seed=seed, **asked)
     with progress(heavy=in_turn(project, now=now)) as report:
-        with Project.open(project) as opened:
+        with open_project(project) as opened:
             result = opened.studies.replay(plan=plan, labels=labels, progress=report)
             used = strategy_of(opened)
         rows = [
@@ -63,8 +63,7 @@ def _cost(cost: dict[str, Any]) -> str:
         return "not reached"
     if cost["share"] is None:
         return f"some {cost['labels']:.0f}, too unsure"
-    part = cost["share"]
-    return f"{cost['labels']:.0f} ({share(part['value'], part['low'], part['high'])})"
+    return f"{cost['labels']:.0f} ({share_of(cost['share'])})"
 
 
 def strategy(
@@ -78,9 +77,9 @@ def strategy(
     ] = None,
 ) -> None:
     """Show which strategy suggestions follow, or set it."""
-    from fewshot_lab.project import Project, set_strategy, strategy_of
+    from fewshot_lab.project import set_strategy, strategy_of
 
-    with Project.open(project) as opened:
+    with open_project(project) as opened:
         if name is not None:
             set_strategy(opened, name)
         used = strategy_of(opened)

@@ -13,7 +13,7 @@ from fewshot_lab.cli.options import answer
 from fewshot_lab.cli.waiting import wait_in_line
 from fewshot_lab.files import to_json, write_atomically
 from fewshot_lab.progress import Progress
-from fewshot_lab.words import plural
+from fewshot_lab.words import plural, share_of
 
 Words = Callable[[str], str]
 
@@ -160,9 +160,16 @@ def table(head: list[str], rows: list[list[str]]) -> str:
     return "\n".join(lines)
 
 
-def listed(items: list[tuple[str, str]], *, first: int = 10) -> None:
+def share_cell(interval: dict[str, Any] | None, digits: int = 0) -> str:
+    """Return a share and its interval for a table; a dash where it is not known."""
+    if interval is None or interval["value"] is None:
+        return "-"
+    return share_of(interval, digits)
+
+
+def listed(items: list[tuple[str, str]]) -> None:
     """List paths with reasons on stderr: the first few, and how many more."""
-    for path, reason in items[:first]:
+    for path, reason in items[:10]:
         print(f"  {path}: {reason}", file=sys.stderr)
-    if len(items) > first:
-        print(f"  ... and {len(items) - first:,} more", file=sys.stderr)
+    if len(items) > 10:
+        print(f"  ... and {len(items) - 10:,} more", file=sys.stderr)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from fewshot_lab.cli.few_shot import nshot
-from fewshot_lab.cli.options import ProjectName, app, option
-from fewshot_lab.cli.pretrain import pretrain
+from fewshot_lab.cli.options import ProjectName, app, open_project, option
+from fewshot_lab.cli.pretrain import RecipeOptions, pretrain
 from fewshot_lab.cli.recipe_options import RecipeValues
 from fewshot_lab.cli.reporting import listed, progress
 from fewshot_lab.cli.waiting import Now, in_turn
@@ -48,9 +48,7 @@ def reproduce(
 
     Each part keeps what it has done: stopped or killed, the command is given once more.
     """
-    from fewshot_lab.project import Project
-
-    with Project.open(project):
+    with open_project(project):
         run_name = name or f"paper-{project}"
     run = _run_named(run_name)
     try:
@@ -59,8 +57,7 @@ def reproduce(
                 [project],
                 name=run_name,
                 recipe=PAPER,
-                epochs=epochs,
-                batch_size=batch_size,
+                recipe_options=RecipeOptions(epochs=epochs, batch_size=batch_size),
                 set_=set_,
                 device=device,
                 now=now,
@@ -74,7 +71,7 @@ def reproduce(
         raise Stopped("Stopped; the same command goes on from the checkpoint.") from stopped
     backbone = f"run:{run_name}"
     heavy = in_turn(project, now=now, device=device)
-    with progress(heavy) as report, Project.open(project) as opened:
+    with progress(heavy) as report, open_project(project) as opened:
         with opened.through(backbone) as seen:
             done = seen.embed(device=device, progress=report)
         listed(done.failed)

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from fewshot_lab.cli.options import open_project
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
 
@@ -46,7 +47,6 @@ def new_run(
         shorter_sentence,
         shorter_steps,
     )
-    from fewshot_lab.project import Project
     from fewshot_lab.runs import (
         median_side,
         modality_of,
@@ -57,7 +57,7 @@ def new_run(
     )
 
     with ExitStack() as stack:
-        opened = [stack.enter_context(Project.open(each)) for each in projects]
+        opened = [stack.enter_context(open_project(each)) for each in projects]
         where = parse_filter(opened, only_where)
         labelled = run_images(opened, where=where)
         images = labelled[0]

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import ProjectName, answer, app, option
+from fewshot_lab.cli.options import ProjectName, answer, app, open_project, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
 
@@ -161,9 +161,8 @@ def jobs(
     from dataclasses import asdict
 
     from fewshot_lab.jobs import list_jobs
-    from fewshot_lab.project import Project
 
-    with Project.open(project) as opened:
+    with open_project(project) as opened:
         every = list_jobs(opened.folder)
     if stop is not None:
         chosen = next((job for job in every if job.id == stop), None)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any
 
-from fewshot_lab.cli.options import NoMark, ProjectName, app, option
+from fewshot_lab.cli.options import NoMark, ProjectName, app, open_project, option
 from fewshot_lab.cli.reporting import progress, tell
 from fewshot_lab.cli.shards import Shard, part_file, shard_of
 from fewshot_lab.words import plural
@@ -23,9 +23,7 @@ def index(
     ] = None,
 ) -> None:
     """Build the index of a large project, or a part of it; resumes where it stopped."""
-    from fewshot_lab.project import Project
-
-    with progress() as report, Project.open(project) as opened:
+    with progress() as report, open_project(project) as opened:
         missing = opened.similar.build(shard_of(shard), codes=codes, progress=report)
         result: dict[str, Any] = {"missing_parts": missing}
         if missing:
@@ -50,10 +48,9 @@ def neighbours(
 ) -> None:
     """Write the most similar images of each image, with their similarity; or for a part of them."""
     from fewshot_lab.export import write_neighbours
-    from fewshot_lab.project import Project
 
     part = shard_of(shard)
-    with progress() as report, Project.open(project) as opened:
+    with progress() as report, open_project(project) as opened:
         file = part_file(out, part)
         images = write_neighbours(opened, file, k, part=part, progress=report)
         text = f"Neighbours of {plural(images, 'image')}: {file}."

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import NoMark, ProjectName, Verbs, app, option
+from fewshot_lab.cli.options import NoMark, ProjectName, Verbs, app, open_project, option
 from fewshot_lab.cli.reporting import progress, table, tell
 from fewshot_lab.cli.tissue import tissue
 from fewshot_lab.words import percent, plural, share_of
@@ -30,9 +30,9 @@ class Kind(StrEnum):
 def show(project: ProjectName) -> None:
     """Show each slide: its answer, and the share of each class with its interval."""
     from fewshot_lab.errors import FewshotLabError
-    from fewshot_lab.project import PredictedImages, Project, slide_report, slides_of, tiles_of
+    from fewshot_lab.project import PredictedImages, slide_report, slides_of, tiles_of
 
-    with Project.open(project) as opened:
+    with open_project(project) as opened:
         try:
             classifier = opened.fit()
         except FewshotLabError as why:  # without a classifier the slides are listed all the same
@@ -91,11 +91,10 @@ def out(
 ) -> None:
     """Write slides: tiles as GeoJSON for QuPath, heat maps as OME-TIFF, tables as CSV."""
     from fewshot_lab.exchange import SLIDE_KINDS, write_slides
-    from fewshot_lab.project import Project
 
     asked = {each.value for each in kind or Kind}
     kinds = [each for each in SLIDE_KINDS if each in asked]
-    with progress() as report, Project.open(project) as opened:
+    with progress() as report, open_project(project) as opened:
         done = write_slides(opened, target, kinds, names=slide or None, progress=report)
         files = [str(file) for file in done.files]
         result = {"files": files, "tiles": done.tiles, "withheld": done.withheld, "note": done.note}
@@ -117,9 +116,8 @@ def in_(
     Classes that do not exist yet are added. It is one action: undo takes all of it back.
     """
     from fewshot_lab.exchange import label_by_outlines, preview_outlines
-    from fewshot_lab.project import Project
 
-    with Project.open(project) as opened:
+    with open_project(project) as opened:
         preview = preview_outlines(opened, file, annotator, slide=slide, least=least)
         if not dry_run and preview.rows:
             label_by_outlines(opened, preview, annotator)

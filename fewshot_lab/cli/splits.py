@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fewshot_lab.cli.options import ProjectName, app, option
+from fewshot_lab.cli.options import ProjectName, app, open_project, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.words import share
+from fewshot_lab.words import share_of
 
 if TYPE_CHECKING:
     from fewshot_lab.evaluation import GroupPreview, TestRule
@@ -62,9 +62,8 @@ def groups(
 ) -> None:
     """Show or choose what stays on one side of every split: groups, near-duplicates, test set."""
     from fewshot_lab.evaluation import GroupRule, noun_of
-    from fewshot_lab.project import Project
 
-    with Project.open(project) as opened:
+    with open_project(project) as opened:
         splits = opened.splits
         asked = [
             ("pattern", pattern), ("column", column), ("import", "" if imported else None),
@@ -172,14 +171,10 @@ def audit(
     ] = None,
 ) -> None:
     """Show the accuracy on images drawn at random; draw more."""
-    from fewshot_lab.project import Project
-
-    with Project.open(project) as opened:
-        drawn = (
-            opened.audit.draw(draw, stratify=stratify, per_group=per_group)
-            if draw is not None
-            else 0
-        )
+    with open_project(project) as opened:
+        drawn = 0
+        if draw is not None:
+            drawn = opened.audit.draw(draw, stratify=stratify, per_group=per_group)
         names = {row.id: row.name for row in opened.store.classes(include_retired=True)}
         report, _ = opened.audit.measure(opened.fit())
         figures = report.figures
@@ -230,7 +225,7 @@ def _audit_text(result: dict[str, Any], outlook: str) -> str:
     def shown(i: dict[str, Any]) -> str:
         if i["value"] is None:
             return "-"
-        return f"{share(i['value'], i['low'], i['high'], 1)}, n = {i['n']}"
+        return f"{share_of(i, 1)}, n = {i['n']}"
 
     lines.append(
         figures["why_not"] or f"{figures['balanced_title']} {shown(figures['balanced_accuracy'])}"

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-from fewshot_lab.cli.options import option
+from fewshot_lab.cli.options import given, option
 from fewshot_lab.errors import FewshotLabError
 
 if TYPE_CHECKING:
@@ -56,25 +56,19 @@ class TilingOptions:
             raise FewshotLabError("Give the side of a tile in micrometres or in pixels, not both.")
         if self.tiles is not None and self.tiles != "all" and not self.tiles.isdecimal():
             raise FewshotLabError(f"--tiles takes a number or all, not {self.tiles!r}.")
-        tissue = {
-            "saturation": self.tissue_colour,
-            "texture": self.tissue_texture,
-            "share": self.tissue_share,
-        }
-        values = {
-            "tile_um": self.tile_um,
-            "mpp": self.mpp,
-            "tile_px": self.tile_px,
-            "overlap": self.overlap,
-            "slide_mpp": self.slide_mpp,
-            "seed": self.tile_seed,
-            "tissue": replace(TissueRule(), **_given(tissue)),
-        }
-        tiling = replace(Tiling(), **_given(values))
+        values = {_FIELDS.get(name, name): value for name, value in given(self).items()}
+        tissue = {name: values.pop(name) for name in _TISSUE & values.keys()}
         if self.tiles is not None:
-            tiling = replace(tiling, most=None if self.tiles == "all" else int(self.tiles))
-        return tiling
+            values["most"] = None if self.tiles == "all" else int(self.tiles)
+        return replace(Tiling(), tissue=replace(TissueRule(), **tissue), **values)
 
 
-def _given(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
+# What an option is called in a tiling and in its rule for tissue.
+_TISSUE = {"saturation", "texture", "share"}
+_FIELDS = {
+    "tiles": "most",
+    "tile_seed": "seed",
+    "tissue_colour": "saturation",
+    "tissue_texture": "texture",
+    "tissue_share": "share",
+}

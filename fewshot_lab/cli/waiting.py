@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
-from fewshot_lab.cli.options import answer, option
+from fewshot_lab.cli.options import answer, open_project, option
 
 Now = Annotated[bool, option("Start beside other heavy jobs, without waiting.", "--now")]
 
@@ -21,11 +21,9 @@ def in_turn(project: str, *, now: bool, device: str | None = None) -> dict[str, 
     FewshotLabError
         For a project there is not, before and not after hours of waiting.
     """
-    from fewshot_lab.project import Project
-
     if now or answer().job is not None or "SLURM_JOB_ID" in os.environ:
         return None
-    with Project.open(project):
+    with open_project(project):
         return {"project": project, "device": device}
 
 

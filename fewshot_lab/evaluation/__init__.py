@@ -78,7 +78,7 @@ from fewshot_lab.evaluation.referral import (
 )
 from fewshot_lab.evaluation.replay import Choose, ReplayPlan, replay
 from fewshot_lab.evaluation.robustness_index import robustness_index
-from fewshot_lab.evaluation.selective_classification import NEVER
+from fewshot_lab.evaluation.selective_classification import NEVER, Threshold
 from fewshot_lab.evaluation.site_audit import SiteAudit, site_audit
 from fewshot_lab.evaluation.split_list import read_split
 from fewshot_lab.evaluation.staying_together import Together, together

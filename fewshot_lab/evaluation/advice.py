@@ -81,7 +81,7 @@ class Advice:
     def _minutes(self, labels: int) -> str:
         if self.pace is None:
             return ""
-        minutes = [labels * s / 60 for s in (self.pace.seconds, self.pace.low, self.pace.high)]
+        minutes = [labels * seconds / 60 for seconds in _seconds(self.pace).values()]
         if minutes[2] < 1:
             return " and take less than a minute"
         if minutes[0] < 1:
@@ -110,27 +110,16 @@ class Advice:
             "position": self.position,
             "sentence": self.sentence,
             "done": self.done,
-            "seconds_per_label": None
-            if self.pace is None
-            else {
-                "value": round(self.pace.seconds, 2),
-                "low": round(self.pace.low, 2),
-                "high": round(self.pace.high, 2),
-                "n": self.pace.n,
-            },
+            "seconds_per_label": None,
         }
-        if curve is None:
-            return figures | {"next": None, "sizes": [], "classes": []}
         minutes = None
         if self.pace is not None:
-            minutes = {
-                key: round(NEXT * s / 60, 1)
-                for key, s in (
-                    ("value", self.pace.seconds),
-                    ("low", self.pace.low),
-                    ("high", self.pace.high),
-                )
-            }
+            seconds = _seconds(self.pace)
+            minutes = {key: round(NEXT * s / 60, 1) for key, s in seconds.items()}
+            rounded = {key: round(s, 2) for key, s in seconds.items()}
+            figures["seconds_per_label"] = {**rounded, "n": self.pace.n}
+        if curve is None:
+            return figures | {"next": None, "sizes": [], "classes": []}
         return figures | {
             "next": {
                 "labels": NEXT,
@@ -167,6 +156,10 @@ class Advice:
                 for each in curve.classes
             ],
         }
+
+
+def _seconds(pace: Pace) -> dict[str, float]:
+    return {"value": pace.seconds, "low": pace.low, "high": pace.high}
 
 
 def _is_done(curve: ClassCurve) -> bool:

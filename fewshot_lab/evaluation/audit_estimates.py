@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fewshot_lab.evaluation.labels_needed import labels_to_halve, labels_until_narrow
 from fewshot_lab.evaluation.leaks import LeakCheck
 from fewshot_lab.stats import Interval, Sample, mean_recall, share
-from fewshot_lab.words import plural
+from fewshot_lab.words import first_few, plural
 
 FEW_TO_PLAN = 10
 """With fewer labels the number to halve the interval would be another after each label."""
@@ -105,17 +105,14 @@ class TestFigures:
         """
         if not self.lacking:
             return ""
-        lacking_names = [names.get(c, str(c)) for c in self.lacking]
-        some = ", ".join(lacking_names[:3])
-        if len(lacking_names) > 3:
-            some += f" and {len(lacking_names) - 3} more"
+        lacking = first_few([names.get(c, str(c)) for c in self.lacking])
         more = max(self.lacking.values())
         do = f"About {plural(more, f'further {noun}')} would do."
         if not all(self.lacking.values()):
             do = "The pool does not have that many."
         return (
             f"No balanced accuracy{' yet' if more else ''}: {self.groups:,} {noun}s are too few "
-            f"for {some}, of which most {noun}s show many images or none. {do}"
+            f"for {lacking}, of which most {noun}s show many images or none. {do}"
         )
 
     def outlook(self, names: Mapping[int, str], noun: str) -> str:

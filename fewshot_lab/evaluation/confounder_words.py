@@ -1,6 +1,5 @@
 """What was found of a suspected confounder, in sentences and as JSON can hold it."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
@@ -8,8 +7,9 @@ from typing import Any
 from fewshot_lab.evaluation.confounding import MOST
 from fewshot_lab.evaluation.confounding_result import Confounding, ValueFigures
 from fewshot_lab.evaluation.left_out import FEWEST, LeftOut
+from fewshot_lab.files import finite
 from fewshot_lab.stats import Interval
-from fewshot_lab.words import percent, plural, share
+from fewshot_lab.words import first_few, percent, plural, share
 
 HARM = ("left_out", "accuracy", "calibration")
 NEUTRAL = 0.5
@@ -101,7 +101,7 @@ def _counts(value: ValueFigures) -> dict[str, Any]:
 
 
 def _json(interval: Interval) -> dict[str, Any]:
-    return {**asdict(interval), "value": None if math.isnan(interval.value) else interval.value}
+    return dict(finite(asdict(interval)))
 
 
 def _between(interval: Interval) -> str:
@@ -261,10 +261,9 @@ def _notes(result: Confounding) -> list[str]:
         notes.append(f"{result.missing:,} labelled images do not say their {column}: left out.")
     few = [v for v in result.values if 0 < v.images < FEWEST]
     if few and result.probe is not None:
-        some = ", ".join(f"{v.name} ({v.images})" for v in few[:5])
-        more = f" and {len(few) - 5} more" if len(few) > 5 else ""
+        values = first_few([f"{v.name} ({v.images})" for v in few], 5)
         notes.append(
-            f"Too few labelled images to say anything about {some}{more}: left out. {FEWEST} are "
+            f"Too few labelled images to say anything about {values}: left out. {FEWEST} are "
             "needed."
         )
     if result.spread_groups:
@@ -275,10 +274,9 @@ def _notes(result: Confounding) -> list[str]:
         )
     untried = [v.name for v in result.values if v.accuracy is not None and v.left_out is None]
     if untried:
-        more = f" and {len(untried) - 5} more" if len(untried) > 5 else ""
         notes.append(
-            f"Leaving it out could not be tried for {', '.join(untried[:5])}{more}: too few "
-            f"{noun}s, or no class that others have, too."
+            f"Leaving it out could not be tried for {first_few(untried, 5)}: too few {noun}s, or "
+            "no class that others have, too."
         )
     if result.costed:
         notes.append(

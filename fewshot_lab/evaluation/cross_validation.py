@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from fewshot_lab.classifiers import Fitted, OutOfFold
 from fewshot_lab.evaluation.costs import choose
 from fewshot_lab.evaluation.leaks import LeakCheck, check_folds
-from fewshot_lab.stats import Interval, Sample, effective_size, mean_rate, widened, wilson
+from fewshot_lab.stats import Interval, Sample, mean_rate, share_of_groups, widened, wilson
+from fewshot_lab.words import first_few
 
 
 @dataclass(frozen=True)
@@ -69,12 +70,9 @@ class CrossValidation:
         of = "" if noun == "group" and not several else f", of two {noun}s"
         if noun == "group" and several:  # all of one: whoever looks at it knows its name
             of += " (slides, patients)"
-        some = ", ".join(untested[:3])
-        if len(untested) > 3:
-            some += f" and {len(untested) - 3} more"
         return (
-            f"No balanced accuracy yet: {some} could not be tested. Every class needs labels of at "
-            f"least two images{of}, so that one can be held out."
+            f"No balanced accuracy yet: {first_few(untested)} could not be tested. Every class "
+            f"needs labels of at least two images{of}, so that one can be held out."
         )
 
     @property
@@ -173,11 +171,9 @@ def cross_validation(
     recall: dict[int, Interval] = {}
     for k in range(K):
         of_class = rows[scored & (out_of_fold.y == k)]
-        size = (
-            effective_size(rate[of_class], out_of_fold.groups[of_class]) if len(of_class) else 0.0
+        recall[int(fitted.class_ids[k])] = share_of_groups(
+            rate[of_class], out_of_fold.groups[of_class]
         )
-        right = float(rate[of_class].mean()) * size if len(of_class) else 0.0
-        recall[int(fitted.class_ids[k])] = wilson(right, size, images=len(of_class))
     sample = Sample.of(np.ones(int(scored.sum())), out_of_fold.groups[scored])
     accuracy = mean_rate(out_of_fold.y[scored], rate[scored], sample)
     if not all(interval.n for interval in recall.values()):

@@ -30,7 +30,7 @@ from fewshot_lab.stats import (
     Reliability,
     effective_size,
     reliability,
-    wilson,
+    share_of_groups,
 )
 
 Float = NDArray[np.floating[Any]]
@@ -197,9 +197,8 @@ def _coverage(decision: Decision, audit: Evidence | None) -> Interval | None:
         return None
     inside = decision.prediction_sets(audit.probabilities.astype(np.float64))
     assert inside is not None
-    hits = ((audit.y >= 0) & inside[np.arange(len(audit)), audit.y]).astype(np.float64)
-    worth = effective_size(hits, audit.groups)
-    return wilson(float(hits.mean()) * worth, worth, images=len(hits))
+    hits = (audit.y >= 0) & inside[np.arange(len(audit)), audit.y]
+    return share_of_groups(hits, audit.groups)
 
 
 def _referred(

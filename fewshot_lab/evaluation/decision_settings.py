@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import known_fields
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,7 @@ class Settings:
     @classmethod
     def of(cls, stored: Mapping[str, Any] | None) -> Settings:
         """Return the settings stored in a project; what it does not know is left out."""
-        known = {field.name for field in fields(cls)}
-        return cls(**{key: value for key, value in (stored or {}).items() if key in known})
+        return cls(**known_fields(cls, stored))
 
     def to_dict(self) -> dict[str, Any]:
         """Return what :meth:`of` reads."""

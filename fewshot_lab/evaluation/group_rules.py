@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import known_fields
 from fewshot_lab.words import plural
 
 if TYPE_CHECKING:
@@ -43,16 +44,11 @@ class GroupRule:
     @classmethod
     def from_dict(cls, record: Mapping[str, Any] | None) -> GroupRule:
         """Read what :meth:`to_dict` returned; None is the rule of a new project."""
-        record = record or {}
-        return cls(
-            str(record.get("kind", "import")),
-            str(record.get("value", "")),
-            str(record.get("noun", "group")),
-        )
+        return cls(**known_fields(cls, record))
 
     def to_dict(self) -> dict[str, str]:
         """Return it as JSON can hold it."""
-        return {"kind": self.kind, "value": self.value, "noun": self.noun}
+        return asdict(self)
 
 
 def noun_of(name: str) -> str:

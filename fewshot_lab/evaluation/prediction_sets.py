@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import betaincinv, stdtrit
 
 from fewshot_lab.evaluation.decisions import Decision, set_scores
-from fewshot_lab.stats import Z95, Evidence, Interval, effective_size, wilson
+from fewshot_lab.stats import Z95, Evidence, Interval, effective_size, share_of_groups, wilson
 
 Float = NDArray[np.floating[Any]]
 
@@ -88,12 +89,7 @@ def prediction_sets(
     assert sets is not None
     count = sets.sum(axis=1)
     inside = _left_out(scores, y, best, coverage, per_class)
-    by_class = {}
-    for k in range(K):
-        hits = inside[y == k].astype(np.float64)
-        worth = effective_size(hits, evidence.groups[y == k])
-        mean = float(hits.mean()) if len(hits) else 0.0
-        by_class[k] = wilson(mean * worth, worth, images=len(hits))
+    by_class = {k: share_of_groups(inside[y == k], evidence.groups[y == k]) for k in range(K)}
     return PredictionSets(
         method,
         coverage,
@@ -129,8 +125,6 @@ def few_groups(groups: NDArray[np.int64]) -> float:
 
     The square of how much wider Student's interval is than the normal one.
     """
-    from scipy.special import stdtrit
-
     count = len(np.unique(groups))
     if count in (len(groups), 1):
         return 1.0
@@ -145,8 +139,6 @@ def _reached(
     images: int,
 ) -> Interval:
     """Return how often a set will hold the true class, given what its limit rests on."""
-    from scipy.special import betaincinv
-
     limit, rank, size = part
     if size <= 0 or rank > size:
         return Interval(1.0, 1.0, 1.0, images)

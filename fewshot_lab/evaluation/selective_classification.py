@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.evaluation.costed_evidence import losses
-from fewshot_lab.stats import Evidence, Interval, effective_size, wilson
+from fewshot_lab.stats import Evidence, Interval, effective_size, share_of_groups, wilson
 
 Float = NDArray[np.floating[Any]]
 Rule = Literal["assured", "estimated", "none"]
@@ -214,10 +214,9 @@ def share_above(
     confidence: Float, value: float, groups: NDArray[np.int64] | None = None
 ) -> Interval:
     """Return the share of images at or above a threshold, with its interval over groups."""
-    hits = (confidence >= value).astype(np.float64)
-    n = len(hits)
-    worth = float(n) if groups is None else effective_size(hits, groups)
-    return wilson(float(hits.mean()) * worth if n else 0.0, worth, images=n)
+    return share_of_groups(
+        confidence >= value, np.arange(len(confidence)) if groups is None else groups
+    )
 
 
 def risk_coverage(evidence: Evidence, *, points: int = 200) -> RiskCoverage:

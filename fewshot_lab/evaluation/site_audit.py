@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fewshot_lab.stats import Interval, Sample, interval_difference, share
+from fewshot_lab.words import first_few
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class SiteAudit:
         """What it says, in words."""
         if not self.unknown:
             return self._compared
-        some = ", ".join(self.unknown[:5]) + (" and more" if len(self.unknown) > 5 else "")
-        return f"{self._compared} Not a class of the classifier, so counted as wrong: {some}."
+        others = first_few(self.unknown, 5)
+        return f"{self._compared} Not a class of the classifier, so counted as wrong: {others}."
 
     @property
     def _compared(self) -> str:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import known_fields
 
 if TYPE_CHECKING:
     from fewshot_lab.store import ImageColumns
@@ -44,22 +45,11 @@ class TestRule:
     @classmethod
     def from_dict(cls, record: Mapping[str, Any] | None) -> TestRule:
         """Read what :meth:`to_dict` returned; None is the rule of a new project."""
-        record = record or {}
-        return cls(
-            str(record.get("kind", "auto")),
-            str(record.get("column", "")),
-            str(record.get("value", "test")),
-            str(record.get("folder", "")),
-        )
+        return cls(**known_fields(cls, record))
 
     def to_dict(self) -> dict[str, str]:
         """Return it as JSON can hold it."""
-        return {
-            "kind": self.kind,
-            "column": self.column,
-            "value": self.value,
-            "folder": self.folder,
-        }
+        return asdict(self)
 
 
 def test_rows(images: ImageColumns, rule: TestRule) -> tuple[NDArray[np.bool_], str]:

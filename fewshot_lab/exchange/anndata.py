@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.exchange.files import MOST_ROWS, row_opinions, writing_beside
+from fewshot_lab.exchange.files import MOST_ROWS, row_opinions
 from fewshot_lab.exchange.numbers import rows_of
 from fewshot_lab.exchange.pictures import Contents, Outgoing
 from fewshot_lab.tables import find_column
+from fewshot_lab.whole_files import writing_beside
 
 if TYPE_CHECKING:
     import h5py

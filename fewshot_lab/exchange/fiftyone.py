@@ -10,9 +10,10 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.exchange.files import parse_json, read_json, records, rectangle, writing_beside
+from fewshot_lab.exchange.files import parse_json, read_json, records, rectangle
 from fewshot_lab.exchange.pictures import Contents, Opinion, Outgoing, Picture
 from fewshot_lab.files import write_atomically
+from fewshot_lab.whole_files import writing_beside
 
 SAMPLES = "samples.json"
 MOST_BYTES = 2 << 30

@@ -1,15 +1,13 @@
 """Files of other tools: read as JSON or XML or refused in a sentence, and written whole."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from math import isfinite
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 from xml.etree import ElementTree
 
-from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.errors import FewshotLabError, as_sentence
 from fewshot_lab.exchange.pictures import Contents, Opinion, Rectangle
 
 MOST_ROWS = 20_000_000
@@ -17,10 +15,8 @@ MOST_ROWS = 20_000_000
 
 
 def _bytes(file: Path) -> bytes:
-    try:
+    with as_sentence(f"{file} cannot be read"):
         raw = file.read_bytes()
-    except OSError as error:
-        raise FewshotLabError(f"{file} cannot be read: {error.strerror}.") from None
     if raw.startswith(b"PK\x03\x04"):
         raise FewshotLabError(f"{file.name} is a ZIP: unpack it and name the file inside.")
     return raw
@@ -110,16 +106,3 @@ def row_opinions(rows: Iterable[tuple[str, Mapping[str, Any]]], file: Path) -> C
         annotator, time = (str(row.get(name) or "") for name in ("annotator", "time"))
         opinions.append((path, Opinion(label, annotator or None, time)))
     return Contents(opinions, 0, [])
-
-
-@contextmanager
-def writing_beside(file: Path) -> Iterator[Path]:
-    """Give a place to write at; what was written there takes the file's when it is whole."""
-    file = file.absolute()
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_name(f".{file.name}.{uuid4().hex[:8]}.part")
-    try:
-        yield beside
-        beside.replace(file)
-    finally:
-        beside.unlink(missing_ok=True)

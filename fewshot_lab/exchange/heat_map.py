@@ -1,10 +1,11 @@
 """Probabilities over a slide as a pyramidal OME-TIFF, one channel per class."""
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+
+from fewshot_lab.whole_files import writing_beside
 
 MOST_SAMPLES = 24_000_000
 """Of the finest level, over all channels: 96 MB while it is written."""
@@ -67,22 +68,21 @@ def write_heat_map(
     if mpp is not None:
         physical = {"PhysicalSizeX": mpp * pixel, "PhysicalSizeY": mpp * pixel}
         metadata |= physical | {"PhysicalSizeXUnit": "µm", "PhysicalSizeYUnit": "µm"}
-    beside = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
-        with tifffile.TiffWriter(beside, ome=True, bigtiff=values.nbytes > 2**31) as tiff:
-            for number, level in enumerate(levels):
-                tiff.write(
-                    level,
-                    photometric="minisblack",
-                    tile=(PIECE, PIECE),
-                    compression="zlib",
-                    subfiletype=int(number > 0),
-                    subifds=len(levels) - 1 if number == 0 else None,
-                    metadata=metadata if number == 0 else None,
-                )
-        beside.replace(file)
-    finally:
-        beside.unlink(missing_ok=True)
+    large = values.nbytes > 2**31
+    with (
+        writing_beside(file) as beside,
+        tifffile.TiffWriter(beside, ome=True, bigtiff=large) as tiff,
+    ):
+        for number, level in enumerate(levels):
+            tiff.write(
+                level,
+                photometric="minisblack",
+                tile=(PIECE, PIECE),
+                compression="zlib",
+                subfiletype=int(number > 0),
+                subifds=len(levels) - 1 if number == 0 else None,
+                metadata=metadata if number == 0 else None,
+            )
     return width, height
 
 

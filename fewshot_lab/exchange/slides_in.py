@@ -12,7 +12,7 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.exchange.annotations import Outlines, covered, read_outlines
 from fewshot_lab.exchange.slides_out import slide_origin
 from fewshot_lab.project import CsvLabels, CsvPreview, preview_rows, slides_of, tiles_of
-from fewshot_lab.words import percent, plural
+from fewshot_lab.words import first_few, percent, plural
 
 if TYPE_CHECKING:
     from fewshot_lab.project import Project, Slide
@@ -169,7 +169,7 @@ def _slide(project: Project, file: str, asked: str | None) -> Slide:
         meant = [s for s in meant if len(stem(s)) == longest]
     if len(meant) == 1:
         return meant[0]
-    some = ", ".join(s.name for s in slides[:5]) + (", ..." if len(slides) > 5 else "")
+    some = first_few([s.name for s in slides], 5)
     if asked is not None:
         raise FewshotLabError(f"There is no one slide {asked!r} in {project.name!r}: {some}")
     raise FewshotLabError(f"{file} does not say which slide it is of; choose one of: {some}")

@@ -20,7 +20,7 @@ from fewshot_lab.files import write_atomically
 from fewshot_lab.images import UnreadableImage
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project import PredictedImages, slide_report, slides_of, tiles_of
-from fewshot_lab.words import plural
+from fewshot_lab.words import first_few, plural
 
 if TYPE_CHECKING:
     from fewshot_lab.project import Project, Slide, SlideReport, SlideTile
@@ -191,10 +191,9 @@ def _chosen(project: Project, names: Collection[str] | None) -> list[Slide]:
         return slides
     unknown = set(names) - {slide.name for slide in slides}
     if unknown:
-        some_names = ", ".join(slide.name for slide in slides[:5])
+        names_there = first_few([slide.name for slide in slides], 5)
         raise FewshotLabError(
-            f"There is no slide {min(unknown)!r} in {project.name!r}; there are: {some_names}"
-            + (", ..." if len(slides) > 5 else ".")
+            f"There is no slide {min(unknown)!r} in {project.name!r}; there are: {names_there}."
         )
     return [slide for slide in slides if slide.name in names]
 

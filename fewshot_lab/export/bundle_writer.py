@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from fewshot_lab.cells import table_encoding
-from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.errors import FewshotLabError, as_sentence
 from fewshot_lab.export.bundle_place import (
     FILES,
     clear_leftovers,
@@ -124,7 +124,7 @@ def export_bundle(
     clear_leftovers(home)
     beside = home.with_name(f".{home.name}.{uuid4().hex[:8]}.part")
     try:
-        try:
+        with as_sentence(f"{target} cannot be written"):
             beside.mkdir(parents=True)
             report = _write_files(beside, project, classifier, accepted, file_names, progress)
             zipped = write_zip(beside, home.name, zip_path) if zip_path is not None else None
@@ -132,10 +132,6 @@ def export_bundle(
                 put_in_place(beside, home)
             if zipped is not None and zip_path is not None:
                 zipped.replace(zip_path)
-        except OSError as error:
-            raise FewshotLabError(
-                f"{target} cannot be written: {error.strerror or error}."
-            ) from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
         if zip_path is not None:

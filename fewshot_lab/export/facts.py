@@ -197,17 +197,10 @@ def _about(
             "log_position": head.position,
         },
         "backbone": {
-            "name": card.name,
-            "title": card.title,
-            "source": card.source,
-            "licence": card.licence,
-            "training": card.training,
+            **{name: getattr(card, name) for name in _CARD},
             "dimensions": int(training.X.shape[1]),
             "parts": project.require_embeddings().parts.sentence(),
             "fingerprint": project.backbone.fingerprint,
-            "note": card.note,
-            "good_for": card.good_for,
-            "leaks": card.leaks,
         },
         "licence": licence_facts(card),
         "preprocessing": project.backbone.preprocessing.to_dict(),
@@ -223,6 +216,9 @@ def _about(
         "versions": _versions(),
         "requires": REQUIRES,
     }
+
+
+_CARD = ("name", "title", "source", "licence", "training", "note", "good_for", "leaks")
 
 
 def _versions() -> dict[str, str]:

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.errors import FewshotLabError, as_sentence
 from fewshot_lab.export.bundle import Bundle
 from fewshot_lab.images import WHOLE_SLIDE, scan
 from fewshot_lab.images.slides import GRID_SUFFIX, load_grid, open_slide
@@ -141,7 +141,7 @@ def predict_folder(
             if not seen and parts == 1:
                 raise FewshotLabError(f"There is no picture in {folder}.")
 
-        try:
+        with as_sentence(f"{out} cannot be written"):
             rows = counted() if tally is None else tally.watch(counted())
             if parts == 1:
                 rows = by_slide.watch(rows)
@@ -149,8 +149,6 @@ def predict_folder(
             if tally is not None and beside is not None:
                 tally.write(beside)
             by_slide.write()
-        except OSError as error:
-            raise FewshotLabError(f"{out} cannot be written: {error.strerror or error}.") from None
     listed = out.with_name(f"{out.stem}.errors.csv")
     return PredictReport(
         predicted,

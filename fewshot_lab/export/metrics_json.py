@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+from fewshot_lab.files import finite
 
 if TYPE_CHECKING:
     from fewshot_lab.evaluation import AuditReport, CrossValidation, ReferenceTest, TestFigures
@@ -122,10 +123,4 @@ def _not_measured(reason: str) -> dict[str, Any]:
 
 def as_json(interval: Interval) -> dict[str, float | int | None]:
     """Return an interval as JSON; null where nothing could be estimated."""
-    value = None if math.isnan(interval.value) else float(interval.value)
-    return {
-        "value": value,
-        "low": float(interval.low),
-        "high": float(interval.high),
-        "n": int(interval.n),
-    }
+    return dict(finite(asdict(interval)))

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fewshot_lab.cells import table_encoding, text_cells
-from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.files import whole_file
+from fewshot_lab.errors import as_sentence
 from fewshot_lab.progress import Progress, silent
+from fewshot_lab.whole_files import writing_table
 
 if TYPE_CHECKING:
     from fewshot_lab.project import ProjectCore
@@ -54,16 +52,12 @@ def write_neighbours(
     i, parts = part
     bounds = np.linspace(0, len(ids), parts + 1).astype(int)
     ids_of_part = ids[bounds[i] : bounds[i + 1]]
-    try:
-        with whole_file(out, newline="", encoding=table_encoding()) as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            for start in range(0, len(ids_of_part), _AT_ONCE):
-                some = ids_of_part[start : start + _AT_ONCE]
-                writer.writerows(map(text_cells, _rows(project, ids, some, k)))
-                progress("neighbours", start + len(some), len(ids_of_part))
-    except OSError as error:
-        raise FewshotLabError(f"{out} cannot be written: {error.strerror or error}.") from None
+    with as_sentence(f"{out} cannot be written"), writing_table(out, COLUMNS) as write:
+        for start in range(0, len(ids_of_part), _AT_ONCE):
+            some = ids_of_part[start : start + _AT_ONCE]
+            for row in _rows(project, ids, some, k):
+                write(row)
+            progress("neighbours", start + len(some), len(ids_of_part))
     return len(ids_of_part)
 
 

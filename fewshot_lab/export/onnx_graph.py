@@ -7,6 +7,10 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import onnx
+import torch
+from onnx import TensorProto, compose, helper
+
 from fewshot_lab.export.errors import ExportRefused
 from fewshot_lab.files import write_atomically
 
@@ -44,8 +48,6 @@ def backbone_graph(
     ExportRefused
         Where neither of torch's exporters gives a graph that computes what the model computes.
     """
-    import onnx
-
     if cache is not None and cache.exists():
         return onnx.load(cache)
     if model is None:
@@ -69,9 +71,6 @@ def backbone_graph(
 
 
 def _trace(model: torch.nn.Module, size: int) -> onnx.ModelProto:
-    import onnx
-    import torch
-
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     with (
         tempfile.TemporaryDirectory(prefix="fewshot-onnx-") as folder,
@@ -94,8 +93,6 @@ def _trace(model: torch.nn.Module, size: int) -> onnx.ModelProto:
 
 
 def _capture(model: torch.nn.Module, size: int) -> onnx.ModelProto:
-    import torch
-
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -116,7 +113,6 @@ def _capture(model: torch.nn.Module, size: int) -> onnx.ModelProto:
 def _difference(model: torch.nn.Module, graph: onnx.ModelProto, size: int) -> float:
     """Return the largest relative difference between model and graph, at batches of 1 and 3."""
     import numpy as np
-    import torch
 
     session = open_session(serialise(graph))
     rng = np.random.default_rng(0)
@@ -144,9 +140,6 @@ def join(backbone: onnx.ModelProto, classifier: onnx.ModelProto, n_classes: int)
         ``images`` uint8 (n, size, size, 3) to ``probabilities`` float32 (n, K) and ``embedding``
         float32 (n, d).
     """
-    import onnx
-    from onnx import TensorProto, compose, helper
-
     body = compose.add_prefix(backbone, "backbone/", rename_inputs=False)
     head = compose.add_prefix(classifier, "classifier/", rename_inputs=False, rename_outputs=False)
     raw, half = f"backbone/{EMBEDDING}", "rounded"
@@ -178,8 +171,6 @@ def first_line(error: Exception) -> str:
 
 def cleaned(model: onnx.ModelProto) -> onnx.ModelProto:
     """Keep what computes: no stack traces with this machine's paths, no tool names, one order."""
-    import onnx
-
     graph = onnx.GraphProto()
     graph.CopyFrom(model.graph)
     graph.doc_string = ""
@@ -204,8 +195,6 @@ def cleaned(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _model(graph: onnx.GraphProto) -> onnx.ModelProto:
-    from onnx import helper
-
     from fewshot_lab.version import __version__
 
     return helper.make_model(

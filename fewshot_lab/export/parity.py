@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+import numpy as np
+
 from fewshot_lab.export.errors import ExportRefused
 from fewshot_lab.progress import Progress, silent
 
@@ -75,8 +77,6 @@ def check_parity(
         by more than 0.02 of its spread over the pool; where the rule read back decides otherwise
         on the same probabilities; or where too few images can still be read.
     """
-    import numpy as np
-
     embeddings = project.require_embeddings()
     order = _sample_order(embeddings.ids, training_ids)
     with loaded_script(folder) as module:
@@ -129,8 +129,6 @@ def _check_rule(
     Seen are probabilities, embeddings and statistics by the bundle; stored, the latter two by the
     app.
     """
-    import numpy as np
-
     if (ours is None) != (theirs is None):
         raise ExportRefused("The bundle is not offered: its decision rule cannot be read back.")
     if ours is None:
@@ -162,8 +160,6 @@ def _check_rule(
 
 
 def _worst(difference: np.ndarray) -> tuple[int, int]:
-    import numpy as np
-
     flat = np.where(np.isnan(difference), np.inf, difference).argmax()
     row, column = np.unravel_index(flat, difference.shape)
     return int(row), int(column)
@@ -182,8 +178,6 @@ def _readable_inputs(
     project: ProjectCore, classifier: Any, order: Sequence[str], progress: Progress
 ) -> tuple[list[str], np.ndarray]:
     """Return the first images that can be read, as the bundle's predict.py prepares them."""
-    import numpy as np
-
     from fewshot_lab.images import read_rgb
 
     ids: list[str] = []
@@ -208,7 +202,6 @@ def _readable_inputs(
 
 def _embed(project: ProjectCore, inputs: np.ndarray) -> np.ndarray:
     """Embed in fp32 on the CPU, rounded to fp16 as the app stores it."""
-    import numpy as np
     import torch
 
     model = project.backbone.load("cpu")

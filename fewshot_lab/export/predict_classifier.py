@@ -25,7 +25,7 @@ from fewshot_lab.evaluation.decisions import Decision
 from fewshot_lab.export.predict_slides import SlideTilePicture
 from fewshot_lab.images.candidates import Candidate, Refused
 from fewshot_lab.images.pillow_decoder import decode
-from fewshot_lab.images.unreadable import Unreadable, why_undecodable
+from fewshot_lab.images.unreadable import why_undecodable
 
 BATCH = 32
 NEEDED = ("model.onnx", "classes.json", "preprocessing.json")
@@ -222,7 +222,7 @@ class Classifier:
             if isinstance(item, Candidate):
                 return self.prepare(item.file, item.frame)
             return self.prepare(item)
-        except (Unreadable, FewshotLabError) as error:
+        except FewshotLabError as error:
             return str(error)
         except Exception as error:  # whatever is wrong with one picture
             return why_undecodable(error, b"")

@@ -5,8 +5,6 @@ The patient of a picture is told by its path, or by a column of a CSV.
 
 from __future__ import annotations
 
-import csv
-import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -14,11 +12,11 @@ from typing import Any, Optional
 
 import numpy as np
 
-from fewshot_lab.cells import table_encoding, text_cells
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation.decisions import Decision
 from fewshot_lab.evaluation.group_answers import GroupAnswers
 from fewshot_lab.tables import plain_path, read_columns, read_rows
+from fewshot_lab.whole_files import writing_table
 from fewshot_lab.words import plural
 
 FindGroup = Callable[[str], Optional[str]]  # noqa: UP045 (predict.py runs on Python 3.9)
@@ -176,15 +174,9 @@ class GroupTally:
                 f"No picture was matched to a {self.answers.noun}: paths must be as in the column "
                 "path of the predictions, which were written."
             )
-        beside = out.with_name(f".{out.name}.{os.getpid()}.part")
-        try:
-            with beside.open("w", newline="", encoding=table_encoding()) as file:
-                writer = csv.writer(file, lineterminator="\n")
-                writer.writerow(self.header())
-                writer.writerows(map(text_cells, self.rows()))
-            beside.replace(out)
-        finally:
-            beside.unlink(missing_ok=True)
+        with writing_table(out, self.header()) as write:
+            for row in self.rows():
+                write(row)
         return len(self._seen)
 
     def sentence(self, out: Path) -> str:

@@ -14,12 +14,12 @@ from fewshot_lab.export.predict_slides import (
     are_installed,
 )
 from fewshot_lab.images.candidates import Candidate, Refused
+from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.file_types import kind_of
 from fewshot_lab.images.folder import Listing, list_file, list_folder
 from fewshot_lab.images.pillow_decoder import opened
 from fewshot_lab.images.slides.slide_files import is_slide, slide_series
 from fewshot_lab.images.tiff_pages import picture_pages
-from fewshot_lab.images.unreadable import Unreadable
 
 
 def find_pictures(
@@ -57,7 +57,7 @@ def find_pictures(
             pictures.append(Refused(path, reason))
             continue
         pages = 1
-        with suppress(Unreadable), opened(file) as image:
+        with suppress(UnreadableImage), opened(file) as image:
             if image.format == "TIFF":
                 pages = sum(1 for _ in picture_pages(image))
         pictures += [

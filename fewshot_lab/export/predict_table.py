@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from fewshot_lab.cells import table_encoding, text_cells
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export.predict_classifier import Prediction
+from fewshot_lab.whole_files import writing_table
 
 RULE_COLUMNS = ("decision", "prediction_set", "unlike", "similarity", "why")
 """Columns for what follows from a probability: "decided" or "referred"; classes, joined by "|";
@@ -71,33 +69,25 @@ def write_predictions(
         raise FewshotLabError(f"{out} is a folder: name the CSV to write.")
     if not out.absolute().parent.is_dir():
         raise FewshotLabError(f"The folder {out.absolute().parent} does not exist.")
-    beside = out.with_name(f".{out.name}.{os.getpid()}.part")
     errors: list[tuple[str, str]] = []
     count = 0
-    try:
-        with beside.open("w", newline="", encoding=table_encoding()) as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(header(names))
-            for row in rows:
-                if row.probabilities is None:
-                    errors.append((row.path, row.reason))
-                else:
-                    count += 1
-                    values = (f"{value:.6f}" for value in row.probabilities)
-                    head = [row.path, row.predicted, f"{row.probability:.6f}"]
-                    rule = rule_cells(row.decided, row.classes, row.unlike, row.similarity, row.why)
-                    writer.writerow(text_cells([*head, *values, *rule]))
-                if progress is not None:
-                    progress(count + len(errors))
-        beside.replace(out)
-    finally:
-        beside.unlink(missing_ok=True)
+    with writing_table(out, header(names)) as write:
+        for row in rows:
+            if row.probabilities is None:
+                errors.append((row.path, row.reason))
+            else:
+                count += 1
+                values = (f"{value:.6f}" for value in row.probabilities)
+                head = [row.path, row.predicted, f"{row.probability:.6f}"]
+                rule = rule_cells(row.decided, row.classes, row.unlike, row.similarity, row.why)
+                write([*head, *values, *rule])
+            if progress is not None:
+                progress(count + len(errors))
     listed = out.with_name(f"{out.stem}.errors.csv")
     if errors:
-        with listed.open("w", newline="", encoding=table_encoding()) as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(["path", "reason"])
-            writer.writerows(map(text_cells, errors))
+        with writing_table(listed, ["path", "reason"]) as write:
+            for error in errors:
+                write(error)
     else:
         listed.unlink(missing_ok=True)  # from an earlier run
     return count, errors

@@ -5,7 +5,6 @@ predict.py in a bundle carries this text.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import random
@@ -16,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from fewshot_lab.cells import table_encoding
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation.drift import PoolReference, StreamCounts, judge_stream
+from fewshot_lab.whole_files import writing_table
+from fewshot_lab.words import first_few
 
 TO_LABEL = 30
 """Images drawn at random whose labels tell how right the classifier still is."""
@@ -105,16 +105,12 @@ class Watch:
         drift = judge_stream(self._reference, looks, self._names)
         sentence = f"Watch: {drift.sentence}"
         if unreadable:
-            some = ", ".join(unreadable[:3])
-            if len(unreadable) > 3:
-                some += f" and {len(unreadable) - 3} more"
-            sentence += f" Left out, since not counts of this classifier: {some}."
+            sentence += f" Left out, since not counts of this classifier: {first_few(unreadable)}."
         if drift.changed and self._drawn:
             listed = out.with_name(f"{out.stem}.label.csv")
-            with listed.open("w", newline="", encoding=table_encoding()) as stream:
-                writer = csv.writer(stream, lineterminator="\n")
-                writer.writerow(["path", "label"])
-                writer.writerows([path, ""] for path in sorted(self._drawn))
+            with writing_table(listed, ["path", "label"]) as write:
+                for path in sorted(self._drawn):
+                    write([path, ""])
             sentence += (
                 f" To settle it, label the {len(self._drawn)} images in {listed}, drawn at random, "
                 "without looking at their predictions; the app takes them as an audit of this site."

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from fewshot_lab.backbones import find
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export.bundle import Bundle
 from fewshot_lab.images import Candidate, Refused, has_picture_suffix, scan
@@ -119,16 +120,12 @@ class EmbeddedRows:
     """
 
     def __init__(self, backbone: str) -> None:
-        from fewshot_lab.backbones import find
-
         self._backbone = find(backbone)
         self._module = self._backbone.load("cpu")
 
     @staticmethod
     def prepare(backbone: str) -> dict[str, Any]:
         """Fetch the weights, and return what tells their rows from those of others."""
-        from fewshot_lab.backbones import find
-
         chosen = find(backbone)
         ready, sentence = chosen.available()
         if not ready:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.errors import FewshotLabError, as_sentence
 from fewshot_lab.export.facts import gather_facts
 from fewshot_lab.export.templating import render
 from fewshot_lab.files import write_atomically
@@ -50,9 +50,7 @@ def write_report(
         progress("fitting", 0, None)
         classifier = project.fit()
     facts, _ = gather_facts(project, classifier, progress=progress)
-    try:
+    with as_sentence(f"{path} cannot be written"):
         write_atomically(path, render("report.html.jinja", facts).encode())
-    except OSError as error:
-        raise FewshotLabError(f"{path} cannot be written: {error.strerror or error}.") from None
     project.store.note("export", kind="report", file=str(path))
     return facts

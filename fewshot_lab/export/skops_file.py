@@ -75,7 +75,7 @@ def _renumbered(data: bytes) -> bytes:
     walked = walk(schema)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        write_member(archive, "schema.json", json.dumps(walked, indent=1).encode())
+        write_member(archive, "schema.json", json.dumps(walked).encode())
         for old, new in sorted(renamed.items(), key=lambda pair: int(pair[1].split(".")[0])):
             write_member(archive, new, files[old])
     return buffer.getvalue()

@@ -150,15 +150,12 @@ def predict_dropped(
             answers = [replace(a, alike=near) for a, near in zip(answers, similar, strict=True)]
         colours = {str(row["name"]): str(row["color"]) for row in opened.classes}
         rule = opened.decision
+        costs = None if rule is None or rule.costs is None else rule.costs.tolist()
+        groups = None if rule is None or rule.groups is None else rule.groups.to_dict()
+        compared = similar is not None
+        names = list(opened.names)
         result = StoredPredictions(
-            opened.name,
-            list(opened.names),
-            colours,
-            answers,
-            refused,
-            similar is not None,
-            None if rule is None or rule.costs is None else rule.costs.tolist(),
-            None if rule is None or rule.groups is None else rule.groups.to_dict(),
+            opened.name, names, colours, answers, refused, compared, costs, groups
         )
     write_atomically(folder / _TABLE, predictions_table(result))
     write_atomically(folder / _ANSWERS, json.dumps(asdict(result)).encode())

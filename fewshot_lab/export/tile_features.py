@@ -1,12 +1,13 @@
 """Tiles of a slide as GeoJSON that QuPath opens (0.4 and later); predict.py carries this text."""
 
 import json
-import os
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Optional
+
+from fewshot_lab.whole_files import writing_beside
 
 NAMESPACE = uuid.UUID("6f1d2b0e-5b0c-4c57-9a63-3d9b7a2d8f10")
 
@@ -74,17 +75,12 @@ def write_features(file: Path, tiles: Iterable[TileFeature], log: str | None = N
     Nothing is there before the last one is written. ``log`` is a hash of the labels that the tiles
     were predicted from.
     """
-    beside = file.with_name(f".{file.name}.{os.getpid()}.part")
     count = 0
-    try:
-        with beside.open("w", encoding="utf-8", newline="\n") as stream:
-            stream.write('{"type": "FeatureCollection", ')
-            stream.write(f'"log": {json.dumps(log)}, "features": [' if log else '"features": [')
-            for count, tile in enumerate(tiles, 1):
-                stream.write("\n" if count == 1 else ",\n")
-                stream.write(json.dumps(tile.as_geojson(), ensure_ascii=False))
-            stream.write("\n]}\n")
-        beside.replace(file)
-    finally:
-        beside.unlink(missing_ok=True)
+    with writing_beside(file) as beside, beside.open("w", encoding="utf-8", newline="\n") as stream:
+        stream.write('{"type": "FeatureCollection", ')
+        stream.write(f'"log": {json.dumps(log)}, "features": [' if log else '"features": [')
+        for count, tile in enumerate(tiles, 1):
+            stream.write("\n" if count == 1 else ",\n")
+            stream.write(json.dumps(tile.as_geojson(), ensure_ascii=False))
+        stream.write("\n]}\n")
     return count

@@ -8,7 +8,6 @@ from PIL import Image
 
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.pillow_decoder import refuse_too_large
-from fewshot_lab.images.unreadable import Unreadable
 
 _RGB, _BITFIELDS, _ALPHABITFIELDS = 0, 3, 6
 
@@ -31,10 +30,7 @@ def read_bitmap(path: Path) -> Image.Image:
     bits, _ = layout
     start, header, width, height = struct.unpack("<10xIIii", data[:26])
     top_down, height = height < 0, abs(height)
-    try:
-        refuse_too_large(width, height)
-    except Unreadable as error:
-        raise UnreadableImage(str(error)) from None
+    refuse_too_large(width, height)
     stride = (width * bits + 31) // 32 * 4
     if start + stride * height > len(data):
         raise UnreadableImage("The file is truncated: the end of the picture is missing.")

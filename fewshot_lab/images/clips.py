@@ -17,7 +17,6 @@ from fewshot_lab.images.dicom import read_dicom, read_header
 from fewshot_lab.images.dicom_video import is_video
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.file_types import kind_of
-from fewshot_lab.images.unreadable import Unreadable
 from fewshot_lab.images.video_file import open_container, reasons
 from fewshot_lab.images.video_index import NO_FRAME, seconds_long
 from fewshot_lab.images.video_reader import KeptIndex, nothing_kept, reader_of, to_picture
@@ -105,10 +104,7 @@ def read_clip(
         return reader_of(path, kept_index).read(frame, whole=whole)
     if kind == "dicom":
         return read_dicom(path, frame)
-    try:
-        return pillow_decoder.decode(path, frame)
-    except Unreadable as error:
-        raise UnreadableImage(str(error)) from error.__cause__
+    return pillow_decoder.decode(path, frame)
 
 
 def clip_facts(path: Path) -> ClipFacts:

@@ -10,7 +10,7 @@ from fewshot_lab.images.eight_bit import to_8bit
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.memory_limit import memory_for
 from fewshot_lab.images.pillow_decoder import over_white, refuse_too_large
-from fewshot_lab.images.unreadable import Unreadable, why_undecodable
+from fewshot_lab.images.unreadable import why_undecodable, with_reason
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
@@ -39,7 +39,7 @@ def coded_values(path: Path, kind: str) -> np.ndarray:
     if source.startswith(b"\xff\xd8") and b"\xff\xd9" not in source:
         # its decoder fills what is missing with grey, and does not say so
         raise UnreadableImage("The file is truncated: the end of the picture is missing.")
-    try:
+    with with_reason(lambda error: why_undecodable(error, b"")):
         width, height = coded_size(source) or (1, 1)
         refuse_too_large(width, height)
         with memory_for(width, height):
@@ -50,12 +50,6 @@ def coded_values(path: Path, kind: str) -> np.ndarray:
                 values = imagecodecs.jpegls_decode(source)
             else:
                 values = imagecodecs.jpeg8_decode(source)
-    except Unreadable as error:
-        raise UnreadableImage(str(error)) from None
-    except MemoryError:
-        raise UnreadableImage("There is not enough memory for this picture.") from None
-    except Exception as error:  # decoders raise nearly anything on damaged files
-        raise UnreadableImage(why_undecodable(error, b"")) from error
     values = values[..., 0] if values.ndim == 3 and values.shape[-1] == 1 else values
     channels = 1 if values.ndim == 2 else values.shape[-1]
     if values.ndim not in (2, 3) or channels not in _MODES:

@@ -33,7 +33,7 @@ from fewshot_lab.images.grey_values import GreyValues, window_over
 from fewshot_lab.images.gzipped import is_gzip, unpacked
 from fewshot_lab.images.memory_limit import memory_for
 from fewshot_lab.images.pillow_decoder import refuse_too_large
-from fewshot_lab.images.unreadable import Unreadable, own_mistake
+from fewshot_lab.images.unreadable import with_reason
 
 T = TypeVar("T")
 _DEFLATED = "1.2.840.10008.1.2.1.99"
@@ -65,29 +65,17 @@ def read_header(path: Path) -> Any:
         Where this is no DICOM file or it holds no picture.
     """
     pydicom = _pydicom()
-    try:
+    with with_reason(lambda _: "The DICOM header is truncated or damaged."):
         header = pydicom.dcmread(_source(path), stop_before_pixels=True, force=True)
         rows, columns = header.get("Rows"), header.get("Columns")
         kind = header.get("SOPClassUID") or header.file_meta.get("MediaStorageSOPClassUID")
-    except FileNotFoundError:
-        raise UnreadableImage("The file is not there.") from None
-    except PermissionError:
-        raise UnreadableImage("The file cannot be opened: permission denied.") from None
-    except UnreadableImage:
-        raise
-    except Exception as error:  # the reader raises nearly anything on damaged files
-        sentence = own_mistake(error) or "The DICOM header is truncated or damaged."
-        raise UnreadableImage(sentence) from error
     if not isinstance(rows, int) or not isinstance(columns, int):
         if path.stat().st_size == 0:
             raise UnreadableImage("The file is empty (0 bytes).")
         if not kind:
             raise UnreadableImage("This is not a DICOM file, or it is truncated.")
         raise UnreadableImage(f"The DICOM file holds no picture ({getattr(kind, 'name', kind)}).")
-    try:
-        refuse_too_large(columns, rows)
-    except Unreadable as error:
-        raise UnreadableImage(str(error)) from None
+    refuse_too_large(columns, rows)
     return header
 
 
@@ -102,11 +90,9 @@ def frames_and_group(path: Path, group_field: str | None) -> tuple[int, str | No
         The value of `group_field` ("PatientID" or "StudyInstanceUID"), None where absent.
     """
     header = read_header(path)
-    try:
+    with with_reason(lambda _: "The DICOM header is damaged."):
         frames = frame_count(header, path)
         group = str(header.get(group_field) or "").strip() if group_field else ""
-    except Exception as error:
-        raise UnreadableImage(own_mistake(error) or "The DICOM header is damaged.") from error
     return frames, group or None
 
 
@@ -144,15 +130,11 @@ def read_dicom_grey(path: Path, frame: int) -> GreyValues | None:
 def read_frame(path: Path, frame: int, work: Callable[[np.ndarray, str, Any, int], T]) -> T:
     """Return what ``work`` makes of stored values, photometric interpretation, header, frame."""
     header = read_header(path)
-    try:
-        with memory_for(header.Columns, header.Rows):
-            return work(*_stored_values(path, header, frame), header, frame)
-    except UnreadableImage:
-        raise
-    except MemoryError:
-        raise UnreadableImage("There is not enough memory for this picture.") from None
-    except Exception as error:
-        raise UnreadableImage(_reason(error, header)) from error
+    with (
+        with_reason(lambda error: _reason(error, header)),
+        memory_for(header.Columns, header.Rows),
+    ):
+        return work(*_stored_values(path, header, frame), header, frame)
 
 
 def _picture(values: np.ndarray, photometric: str, header: Any, frame: int) -> Image.Image:
@@ -193,8 +175,6 @@ def unit_of(header: Any) -> str:
 
 
 def _reason(error: Exception, header: Any) -> str:
-    if sentence := own_mistake(error):
-        return sentence
     text = str(error).lower()
     if "plugins are missing" in text or isinstance(error, NotImplementedError):
         syntax = header.file_meta.get("TransferSyntaxUID")

@@ -68,16 +68,10 @@ def pixels_of(dataset: Any) -> bytes:
         Where it cannot be written, as it is damaged.
     """
     from pydicom import dcmwrite
-    from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
 
-    bare = Dataset()
-    bare.file_meta = FileMetaDataset()
-    bare.SOPClassUID = bare.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
-    bare.SOPInstanceUID = bare.file_meta.MediaStorageSOPInstanceUID = generate_uid()
     buffer = io.BytesIO()
     try:
-        bare.file_meta.TransferSyntaxUID = dataset.file_meta.TransferSyntaxUID
+        bare = _capture(dataset.file_meta.TransferSyntaxUID)
         for element in dataset:
             if element.keyword in _WITH_PIXELS or (
                 element.tag.group == 0x0028 and element.VR not in _TEXTS
@@ -91,6 +85,18 @@ def pixels_of(dataset: Any) -> bytes:
     except Exception as error:  # the reader raises nearly anything on damaged data
         raise ValueError("The DICOM data are damaged or of a kind that is not known.") from error
     return buffer.getvalue()
+
+
+def _capture(syntax: Any) -> Any:
+    from pydicom.dataset import Dataset, FileMetaDataset
+    from pydicom.uid import SecondaryCaptureImageStorage, generate_uid
+
+    dataset = Dataset()
+    dataset.file_meta = meta = FileMetaDataset()
+    meta.TransferSyntaxUID = syntax
+    dataset.SOPClassUID = meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
+    dataset.SOPInstanceUID = meta.MediaStorageSOPInstanceUID = generate_uid()
+    return dataset
 
 
 def _without_texts(dataset: Any) -> None:
@@ -113,17 +119,12 @@ def _frame_values(groups: Any) -> Any:
 
 def _written(stored: np.ndarray, photometric: str, header: Any, frame: int) -> bytes | None:
     from pydicom import dcmwrite
-    from pydicom.dataset import Dataset, FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
+    from pydicom.uid import ExplicitVRLittleEndian
 
     if not photometric.startswith("MONOCHROME") or stored.dtype.kind not in "ui":
         return None
     _, used = modality_values(stored, header, frame)
-    copy = Dataset()
-    copy.file_meta = FileMetaDataset()
-    copy.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    copy.SOPClassUID = copy.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
-    copy.SOPInstanceUID = copy.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    copy = _capture(ExplicitVRLittleEndian)
     copy.Rows, copy.Columns = stored.shape
     copy.SamplesPerPixel, copy.PhotometricInterpretation = 1, photometric
     copy.BitsAllocated = 8 * stored.dtype.itemsize
@@ -133,10 +134,7 @@ def _written(stored: np.ndarray, photometric: str, header: Any, frame: int) -> b
     for name in _SHOWN_BY:
         if (value := used.get(name, header.get(name))) is not None:
             setattr(copy, name, value)
-    for table in (copy.get(name) for name in ("ModalityLUTSequence", "VOILUTSequence")):
-        for item in table or ():
-            for name in ("LUTExplanation", "ModalityLUTType"):
-                item.pop(name, None)
+    _without_texts(copy)
     if unit := unit_of(header):
         copy.RescaleType = unit
     copy.PixelData = stored.astype(stored.dtype.newbyteorder("<")).tobytes()

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 
 from fewshot_lab.images.dicom import frame_count, read_header
-from fewshot_lab.images.errors import UnreadableImage
-from fewshot_lab.images.unreadable import own_mistake
+from fewshot_lab.images.unreadable import with_reason
 
 SLICED = {"CT", "MR", "PT", "NM"}
 """Modalities whose series are volumes even where a header tells no position."""
@@ -74,10 +73,8 @@ def slice_header(path: Path, group_field: str | None = None) -> SliceHeader:
     UnreadableImage
     """
     header = read_header(path)
-    try:
+    with with_reason(lambda _: "The DICOM header is damaged."):
         return header_of(header, frame_count(header, path), group_field)
-    except Exception as error:
-        raise UnreadableImage(own_mistake(error) or "The DICOM header is damaged.") from error
 
 
 def header_of(header: Any, frames: int = 1, group_field: str | None = None) -> SliceHeader:

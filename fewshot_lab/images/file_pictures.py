@@ -1,11 +1,13 @@
 """From files to the pictures in them: frames, pages, tiles of slides, slices of volumes."""
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from fewshot_lab.images.candidates import Candidate, ListedFile, Refused, Scan
 from fewshot_lab.images.clip_scan import ClipScan
 from fewshot_lab.images.clips import is_clip
+from fewshot_lab.images.dicom import frames_and_group
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.file_types import is_clip_file, is_tile_grid, kind_of
 from fewshot_lab.images.import_roots import ImportRoots
@@ -58,26 +60,25 @@ class FilePictures:
         )
 
     def _single(self, listed: ListedFile) -> Iterator[_Item]:
+        """Yield the pictures of one file, or why there are none."""
+        try:
+            yield from self._pictures(listed)
+        except UnreadableImage as error:
+            yield Refused(listed.path, str(error))
+
+    def _pictures(self, listed: ListedFile) -> Iterator[_Item]:
         """Yield one candidate per frame of a file, or per tile of a slide."""
         path, file, group = listed.path, listed.file, listed.group
         if not self.roots.allow(file):
-            yield Refused(path, "The file lies outside the folders that images may come from.")
-            return
+            raise UnreadableImage("The file lies outside the folders that images may come from.")
         if is_tile_grid(file):  # it may name any file
-            yield Refused(path, "This says how a slide is cut; import the slide itself.")
-            return
+            raise UnreadableImage("This says how a slide is cut; import the slide itself.")
         if is_clip_file(file):
-            yield Refused(path, "This describes a video; import the video itself.")
-            return
-        try:
+            raise UnreadableImage("This describes a video; import the video itself.")
+        with suppress(OSError):  # reading it says why
             if is_clip(file):
                 yield from self._clip(listed)
                 return
-        except UnreadableImage as error:
-            yield Refused(path, str(error))
-            return
-        except OSError:
-            pass  # reading it says why
         if listed.frame is not None:
             name = f"{path}#{listed.frame}"
             yield Candidate(name, file, listed.frame, listed.reference, group, listed.meta)
@@ -86,11 +87,9 @@ class FilePictures:
             yield from self._tiles(listed)
             return
         frames = 1
-        try:
+        with suppress(OSError):  # reading it says why
             kind = kind_of(file)
             if kind == "dicom":
-                from fewshot_lab.images.dicom import frames_and_group
-
                 frames, own = frames_and_group(file, self.group_field)
                 group = group or self._coded(own)
             elif kind == "nifti":
@@ -102,11 +101,6 @@ class FilePictures:
                 from fewshot_lab.images.tiff import count_tiff_pictures
 
                 frames = count_tiff_pictures(file)
-        except UnreadableImage as error:
-            yield Refused(path, str(error))
-            return
-        except OSError:
-            pass  # reading it says why
         self.scan.total += frames - 1
         for frame in range(frames):
             name = path if frames == 1 else f"{path}#{frame}"
@@ -127,8 +121,6 @@ class FilePictures:
         """
         path, file, group = listed.path, listed.file, listed.group
         if group is None and self.group_field is not None and kind_of(file) == "dicom":
-            from fewshot_lab.images.dicom import frames_and_group
-
             group = self._coded(frames_and_group(file, self.group_field)[1])
         whole = Candidate(path, file, 0, listed.reference, group or path, listed.meta)
         chosen = self.clips.frames(whole, listed.frame)
@@ -145,25 +137,17 @@ class FilePictures:
         if series is not None:
             self.series.add(series)
         if self.slides is None:
-            yield Refused(path, WHOLE_SLIDE)
-            return
-        try:
-            group = listed.group or self._patient(file, series)
-            count, tiles = tile_candidates(
-                path, file, *self.slides, reference=listed.reference, group=group, meta=listed.meta
-            )
-        except UnreadableImage as error:
-            yield Refused(path, str(error))
-            return
+            raise UnreadableImage(WHOLE_SLIDE)
+        group = listed.group or self._patient(file, series)
+        count, tiles = tile_candidates(
+            path, file, *self.slides, reference=listed.reference, group=group, meta=listed.meta
+        )
         if not count:
-            yield Refused(path, "No tissue was found on this slide: lower what counts as tissue.")
-            return
+            raise UnreadableImage("No tissue was found on this slide: lower what counts as tissue.")
         self.scan.total += count - 1
         yield from tiles
 
     def _patient(self, file: Path, series: str | None) -> str | None:
         if series is None or self.group_field is None:
             return None
-        from fewshot_lab.images.dicom import frames_and_group
-
         return self._coded(frames_and_group(file, self.group_field)[1])

@@ -19,11 +19,11 @@ PLAIN_TILE = 1.0
 """Variance of a tile's coarser details below which it is noise."""
 
 
-def grey_of(picture: Image.Image, side: int = SIDE) -> NDArray[np.float32]:
+def grey_of(picture: Image.Image) -> NDArray[np.float32]:
     """Return a picture's grey values, its longer side at most so long."""
     grey = picture.convert("L")
-    if max(grey.size) > side:
-        grey.thumbnail((side, side), Image.Resampling.BOX)
+    if max(grey.size) > SIDE:
+        grey.thumbnail((SIDE, SIDE), Image.Resampling.BOX)
     return np.asarray(grey, np.float32)
 
 

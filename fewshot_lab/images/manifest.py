@@ -10,7 +10,7 @@ from itertools import product
 from pathlib import Path
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.images.candidates import Refused
+from fewshot_lab.images.candidates import ListedFile, Refused
 from fewshot_lab.images.file_types import has_picture_suffix
 from fewshot_lab.images.folder import shown
 from fewshot_lab.tables import column_rank, find_column, plain_path, read_rows, spellings
@@ -38,18 +38,6 @@ class ManifestColumns:
     label: str | None = None
     group: str | None = None
     metadata: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class ManifestRow:
-    """One row of a manifest that names an existing file."""
-
-    path: str
-    file: Path
-    frame: int | None
-    reference: str | None
-    group: str | None
-    meta: dict[str, str | float]
 
 
 def read_table(file: Path) -> tuple[list[str], list[list[str]]]:
@@ -162,7 +150,7 @@ def _normalised(file: Path) -> Path:
     return Path(os.path.normpath(file))
 
 
-def list_manifest(file: Path, columns: ManifestColumns) -> Iterator[ManifestRow | Refused]:
+def list_manifest(file: Path, columns: ManifestColumns) -> Iterator[ListedFile | Refused]:
     """Yield the rows of a manifest, in order; those whose file is missing as refused.
 
     Columns whose filled cells are all numbers become numbers, unless one has a leading zero (an
@@ -214,7 +202,7 @@ def list_manifest(file: Path, columns: ManifestColumns) -> Iterator[ManifestRow 
         }
         reference = row[at[columns.label]] if columns.label else ""
         group = row[at[columns.group]] if columns.group else ""
-        yield ManifestRow(path, where, frame, reference or None, group or None, meta)
+        yield ListedFile(path, where, reference or None, group or None, meta, frame)
 
 
 def _is_number(text: str) -> bool:

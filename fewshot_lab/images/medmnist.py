@@ -5,7 +5,6 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import numpy as np
 from PIL import Image
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.images.candidates import Candidate
 from fewshot_lab.images.durable_files import DurableFiles
 from fewshot_lab.images.eight_bit import to_8bit
 
@@ -99,16 +99,6 @@ NAMES = {
 _SPLITS = ("train", "val", "test")
 
 
-@dataclass(frozen=True)
-class Picture:
-    """One picture of a data set, written out."""
-
-    path: str
-    file: Path
-    reference: str | None
-    meta: dict[str, str | float]
-
-
 class MedMnist:
     """A MedMNIST file, read picture by picture (the 224 px sets are too large for memory)."""
 
@@ -142,19 +132,19 @@ class MedMnist:
         self._shapes = shapes
         self.total = sum(shape[0] for shape in shapes.values())
 
-    def pictures(self, folder: Path) -> Iterator[Picture]:
+    def pictures(self, folder: Path) -> Iterator[Candidate]:
         """Write the pictures below a folder as PNG and yield them; those that are there stay."""
         with zipfile.ZipFile(self.file) as archive:
             for split in self._shapes:
                 yield from self._split(archive, split, folder)
 
-    def _split(self, archive: zipfile.ZipFile, split: str, folder: Path) -> Iterator[Picture]:
+    def _split(self, archive: zipfile.ZipFile, split: str, folder: Path) -> Iterator[Candidate]:
         labels = self._labels[split]
         shape, dtype, stream = _array_header(archive, f"{split}_images")
         assert shape is not None and stream is not None
         with stream, DurableFiles(folder) as files:
             size = int(np.prod(shape[1:])) * dtype.itemsize
-            done: list[Picture] = []
+            done: list[Candidate] = []
             for number in range(shape[0]):
                 path = f"{self.name}/{split}/{number:05d}.png"
                 raw = b""
@@ -170,7 +160,8 @@ class MedMnist:
                     part = files.write(target, size)
                     Image.fromarray(values).save(part, "PNG", compress_level=1)
                 reference, meta = self._label(labels, number)
-                done.append(Picture(path, target, reference, {"split": split, **meta}))
+                meta = {"split": split, **meta}
+                done.append(Candidate(path, target, reference=reference, meta=meta))
                 if files.full:
                     files.settle()
                 if not files:

@@ -20,7 +20,7 @@ from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.grey_values import GreyValues, window_over
 from fewshot_lab.images.gzipped import is_gzip, unpacked
 from fewshot_lab.images.pillow_decoder import refuse_too_large
-from fewshot_lab.images.unreadable import Unreadable, own_mistake
+from fewshot_lab.images.unreadable import own_mistake
 
 _TAILS = (0.5, 99.5)
 _SIZES_1, _SIZES_2 = ((b"\x5c\x01\0\0", b"\0\0\x01\x5c"), (b"\x1c\x02\0\0", b"\0\0\x02\x1c"))
@@ -105,8 +105,6 @@ def _volume(path: Path) -> _Volume:
             return _read(path)
         except UnreadableImage:
             raise
-        except Unreadable as error:
-            raise UnreadableImage(str(error)) from None
         except MemoryError:
             raise UnreadableImage("There is not enough memory for this volume.") from None
         except OSError:

@@ -39,14 +39,15 @@ import numpy as np
 from PIL import Image, ImageFile, TiffImagePlugin, UnidentifiedImageError
 
 from fewshot_lab.images.eight_bit import to_8bit
+from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.quiet_pillow import quiet_pillow
 from fewshot_lab.images.tiff_pages import seek_picture, tag_numbers
 from fewshot_lab.images.unreadable import (
-    Unreadable,
     first_bytes,
     format_of,
     why_undecodable,
     why_unidentified,
+    with_reason,
 )
 
 Image.init()
@@ -89,7 +90,7 @@ def decode(path: str | Path, frame: int = 0, *, at_least: int | None = None) -> 
 
     Raises
     ------
-    Unreadable
+    UnreadableImage
     """
     with opened(path) as image:
         return to_rgb(image, frame, at_least=at_least)
@@ -99,31 +100,22 @@ def decode(path: str | Path, frame: int = 0, *, at_least: int | None = None) -> 
 def opened(path: str | Path) -> Iterator[Image.Image]:
     """Open a file, look at its header, refuse what is too large; the picture is not decoded yet.
 
-    Whatever goes wrong inside the ``with`` block comes out as :class:`Unreadable`.
+    Whatever goes wrong inside the ``with`` block comes out as :class:`UnreadableImage`.
     """
-    try:
-        with Path(path).open("rb") as stream:
-            image = Image.open(stream, formats=_formats(path, stream))
-            refuse_too_large(*image.size)
-            if image.format == "PSD":
-                _refuse_without_flattened(image)
-            yield image
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise Unreadable(f"The picture is too large: more than {MAX_PIXELS:,} pixels.") from None
-    except UnidentifiedImageError:
-        raise Unreadable(why_unidentified(first_bytes(path))) from None
-    except Unreadable:
-        raise
-    except FileNotFoundError:
-        raise Unreadable("The file is not there.") from None
-    except PermissionError:
-        raise Unreadable("The file cannot be opened: permission denied.") from None
-    except IsADirectoryError:
-        raise Unreadable("This is a folder, not a file.") from None
-    except MemoryError:
-        raise Unreadable("There is not enough memory for this picture.") from None
-    except Exception as error:  # Pillow's readers raise nearly anything on damaged files
-        raise Unreadable(why_undecodable(error, first_bytes(path))) from error
+
+    def why(error: Exception) -> str:
+        if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
+            return f"The picture is too large: more than {MAX_PIXELS:,} pixels."
+        if isinstance(error, UnidentifiedImageError):
+            return why_unidentified(first_bytes(path))
+        return why_undecodable(error, first_bytes(path))
+
+    with with_reason(why), Path(path).open("rb") as stream:
+        image = Image.open(stream, formats=_formats(path, stream))
+        refuse_too_large(*image.size)
+        if image.format == "PSD":
+            _refuse_without_flattened(image)
+        yield image
 
 
 def _formats(path: str | Path, stream: BinaryIO) -> tuple[str, ...]:
@@ -135,9 +127,11 @@ def _formats(path: str | Path, stream: BinaryIO) -> tuple[str, ...]:
             with suppress(ImportError):
                 import_module(package).register_heif_opener()
                 return ("HEIF",)
-        raise Unreadable("This is HEIC: the Python package pi-heif reads it; or save it as JPEG.")
+        raise UnreadableImage(
+            "This is HEIC: the Python package pi-heif reads it; or save it as JPEG."
+        )
     if kind == "AVIF" and kind not in FORMATS:
-        raise Unreadable("This is AVIF: Pillow 11.3 or later reads it; or save it as JPEG.")
+        raise UnreadableImage("This is AVIF: Pillow 11.3 or later reads it; or save it as JPEG.")
     return (*FORMATS, "TGA") if Path(path).suffix.lower() in _TARGA else FORMATS
 
 
@@ -145,7 +139,7 @@ def _refuse_without_flattened(image: Any) -> None:
     """Refuse a Photoshop file that says that it holds its layers alone."""
     versions = [data for number, _, data in image.resources if number == 1057]  # version info
     if any(len(data) > 4 and not data[4] for data in versions):
-        raise Unreadable(
+        raise UnreadableImage(
             "The Photoshop file holds layers alone: save it with 'Maximize compatibility'."
         )
 
@@ -154,9 +148,11 @@ def refuse_too_large(width: int, height: int) -> None:
     """Raise for a header that announces more than `MAX_PIXELS`, before anything is decoded."""
     if width * height >= MAX_PIXELS:
         size = f"{width:,} x {height:,} pixels"
-        raise Unreadable(f"The picture is too large: {size}; the limit is {MAX_PIXELS:,} in all.")
+        raise UnreadableImage(
+            f"The picture is too large: {size}; the limit is {MAX_PIXELS:,} in all."
+        )
     if width < 1 or height < 1:
-        raise Unreadable("The file is damaged: its picture has no pixels.")
+        raise UnreadableImage("The file is damaged: its picture has no pixels.")
 
 
 def to_rgb(image: Image.Image, frame: int = 0, *, at_least: int | None = None) -> Image.Image:
@@ -167,7 +163,7 @@ def to_rgb(image: Image.Image, frame: int = 0, *, at_least: int | None = None) -
         tags: Any = image.tag_v2  # type: ignore[attr-defined]
         wide = max(tag_numbers(tags, _BITS)) > 8
         if wide and tags.get(_PLANES) == 2:
-            raise Unreadable("The TIFF keeps 16-bit colours in separate planes.")
+            raise UnreadableImage("The TIFF keeps 16-bit colours in separate planes.")
         inverted = wide and tags.get(_PHOTOMETRIC) == 0 and image.mode.startswith("I;16")
         signed = image.mode == "L" and tag_numbers(tags, _SAMPLE_FORMAT)[0] == 2
     elif frame:
@@ -194,7 +190,7 @@ def _seek_animation(image: Image.Image, frame: int) -> None:
     try:
         image.seek(frame)
     except EOFError:
-        raise Unreadable(f"There is no picture {frame} in this file.") from None
+        raise UnreadableImage(f"There is no picture {frame} in this file.") from None
 
 
 def _loaded(image: Any, frame: int) -> Any:

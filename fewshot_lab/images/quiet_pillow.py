@@ -1,4 +1,4 @@
-"""Pillow and its libraries print nothing; what matters to a user is an ``Unreadable``.
+"""Pillow and its libraries print nothing; what matters to a user is an ``UnreadableImage``.
 
 The text of this file also stands in the ``predict.py`` of every exported classifier.
 """

@@ -3,8 +3,6 @@
 import hashlib
 import io
 import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
@@ -12,12 +10,15 @@ from PIL import Image
 from fewshot_lab.files import while_unchanged
 from fewshot_lab.images import pillow_decoder
 from fewshot_lab.images.boxes import load_boxes
+from fewshot_lab.images.clips import frame_times, read_clip
+from fewshot_lab.images.dicom import frames_and_group, read_dicom, read_dicom_grey
 from fewshot_lab.images.dicom_video import holds_video
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.file_types import BOX_SUFFIX, is_clip_file, is_tile_grid, kind_of
 from fewshot_lab.images.grey_values import GreyValues
 from fewshot_lab.images.memory_limit import memory_for
-from fewshot_lab.images.unreadable import Unreadable, coded_kind, first_bytes, why_undecodable
+from fewshot_lab.images.nifti import count_slices, read_slice, read_slice_grey
+from fewshot_lab.images.unreadable import coded_kind, first_bytes, why_undecodable, with_reason
 
 
 def read_rgb(path: Path, frame: int = 0, *, at_least: int | None = None) -> Image.Image:
@@ -43,7 +44,7 @@ def read_rgb(path: Path, frame: int = 0, *, at_least: int | None = None) -> Imag
         With the reason; nothing else, whatever the bytes.
     """
     path = Path(path)
-    with _reasons():
+    with with_reason(_why):
         if path.suffix == BOX_SUFFIX:
             return _read_box(path, frame)
         if is_tile_grid(path):
@@ -56,21 +57,15 @@ def read_rgb(path: Path, frame: int = 0, *, at_least: int | None = None) -> Imag
             return load_clip(path).read(frame)
         kind = _video_or(kind_of(path), path)
         if kind == "dicom":
-            from fewshot_lab.images.dicom import read_dicom
-
             return read_dicom(path, frame)
         if kind == "nifti":
-            from fewshot_lab.images.nifti import read_slice
-
             return read_slice(path, frame)
         if kind == "video":
-            from fewshot_lab.images.clips import read_clip
-
             return read_clip(path, frame)
         try:
             with pillow_decoder.opened(path) as image, memory_for(*image.size):
                 return pillow_decoder.to_rgb(image, frame, at_least=at_least)
-        except Unreadable as error:
+        except UnreadableImage as error:
             return _by_another_reader(path, frame, kind, error)
 
 
@@ -92,7 +87,7 @@ def _whole(file: Path, frame: int) -> Image.Image:
     return read_rgb(file, frame)
 
 
-def _by_another_reader(path: Path, frame: int, kind: str, error: Unreadable) -> Image.Image:
+def _by_another_reader(path: Path, frame: int, kind: str, error: UnreadableImage) -> Image.Image:
     """Read what Pillow does not know.
 
     Raises
@@ -114,7 +109,7 @@ def _by_another_reader(path: Path, frame: int, kind: str, error: Unreadable) -> 
 
     if is_odd_bitmap(head):
         return read_bitmap(path)
-    raise UnreadableImage(str(error)) from error.__cause__
+    raise error
 
 
 def read_grey_values(path: Path, frame: int = 0) -> GreyValues | None:
@@ -130,17 +125,13 @@ def read_grey_values(path: Path, frame: int = 0) -> GreyValues | None:
     UnreadableImage
     """
     path = Path(path)
-    with _reasons():
+    with with_reason(_why):
         if is_tile_grid(path) or is_clip_file(path):
             return None
         kind = _video_or(kind_of(path), path)
         if kind == "dicom":
-            from fewshot_lab.images.dicom import read_dicom_grey
-
             return read_dicom_grey(path, frame)
         if kind == "nifti":
-            from fewshot_lab.images.nifti import read_slice_grey
-
             return read_slice_grey(path, frame)
         if kind == "video":
             return None
@@ -150,35 +141,21 @@ def read_grey_values(path: Path, frame: int = 0) -> GreyValues | None:
             return deep_grey.by_codec(path, coded)
         try:
             return deep_grey.by_pillow(path, frame)
-        except Unreadable as error:
+        except UnreadableImage as error:
             _refuse_unless_tiff(kind, error)
         return deep_grey.by_tifffile(path, frame)
 
 
-def _refuse_unless_tiff(kind: str, error: Unreadable) -> None:
+def _refuse_unless_tiff(kind: str, error: UnreadableImage) -> None:
     """Raise where Pillow's reason stands: other readers know more kinds of TIFF."""
     if kind != "tiff" or "truncated" in str(error.__cause__):
-        raise UnreadableImage(str(error)) from error.__cause__
+        raise error
 
 
-@contextmanager
-def _reasons() -> Iterator[None]:
-    """Make an UnreadableImage with its reason of whatever goes wrong."""
-    try:
-        yield
-    except UnreadableImage:
-        raise
-    except FileNotFoundError:
-        raise UnreadableImage("The file is not there.") from None
-    except PermissionError:
-        raise UnreadableImage("The file cannot be opened: permission denied.") from None
-    except IsADirectoryError:
-        raise UnreadableImage("This is a folder, not a file.") from None
-    except OSError as error:
-        reason = error.strerror or "an error of the disk or network"
-        raise UnreadableImage(f"The file cannot be read: {reason}.") from error
-    except Exception as error:
-        raise UnreadableImage(why_undecodable(error, b"")) from error
+def _why(error: Exception) -> str:
+    if isinstance(error, OSError):
+        return f"The file cannot be read: {error.strerror or 'an error of the disk or network'}."
+    return why_undecodable(error, b"")
 
 
 def count_frames(path: Path) -> int:
@@ -194,16 +171,10 @@ def count_frames(path: Path) -> int:
     except OSError:
         return 1
     if kind == "dicom":
-        from fewshot_lab.images.dicom import frames_and_group
-
         return frames_and_group(path, None)[0]
     if kind == "nifti":
-        from fewshot_lab.images.nifti import count_slices
-
         return count_slices(path)
     if kind == "video":
-        from fewshot_lab.images.clips import frame_times
-
         return len(frame_times(path))
     if kind == "tiff":
         from fewshot_lab.images.tiff import count_tiff_pictures

@@ -2,11 +2,12 @@
 
 import os
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.images.archive import list_archive, unpack
+from fewshot_lab.images.archive import ArchiveListing, list_archive, unpack
 from fewshot_lab.images.candidates import Candidate, ListedFile, Refused, Scan
 from fewshot_lab.images.clip_scan import ClipScan
 from fewshot_lab.images.dicom import GROUP_FIELDS
@@ -15,7 +16,7 @@ from fewshot_lab.images.file_pictures import FilePictures
 from fewshot_lab.images.folder import Listing, folder_labels, list_file, list_folder, shown
 from fewshot_lab.images.frame_choice import ClipSettings
 from fewshot_lab.images.import_roots import ImportRoots
-from fewshot_lab.images.manifest import ManifestColumns, ManifestRow, guess_columns, list_manifest
+from fewshot_lab.images.manifest import ManifestColumns, guess_columns, list_manifest
 from fewshot_lab.images.medmnist import MedMnist
 from fewshot_lab.images.slides import Tiling
 from fewshot_lab.images.volumes import VolumeRules
@@ -101,10 +102,7 @@ def scan(
     split = FilePictures(pictures, group_field, roots, volumes, slides, clip_scan, progress)
     by_folder = reference_labels == "folders"
     opener = _Opener(pictures, split, columns, extract_to, progress, by_folder=by_folder)
-    if len(sources) == 1:
-        pictures._items = opener.open(sources[0])
-    else:
-        pictures._items = opener.open_all(sources)
+    pictures._items = opener.open(*sources) if len(sources) == 1 else opener.open_all(sources)
     return pictures
 
 
@@ -171,15 +169,23 @@ class _Opener:
         self.progress("listing", number, None)
 
     def _listed(self, listing: Listing) -> Iterator[_Item]:
-        self.scan.total += len(listing.files) + len(listing.refused)
+        paths = [path for path, _ in listing.files]
+        return self._items(listing, paths, iter(listing.files))
+
+    def _items(
+        self,
+        listing: Listing | ArchiveListing,
+        paths: list[str],
+        files: Iterable[tuple[str, Path] | Refused],
+    ) -> Iterator[_Item]:
+        self.scan.total += len(paths) + len(listing.refused)
         self.scan.ignored += listing.ignored
-        labels = folder_labels(p for p, _ in listing.files) if self.by_folder else {}
-
-        def items() -> Iterator[_Item]:
-            yield from listing.refused
-            yield from self.pictures.of(ListedFile(p, f, labels.get(p)) for p, f in listing.files)
-
-        return items()
+        labels = folder_labels(paths) if self.by_folder else {}
+        listed = (
+            item if isinstance(item, Refused) else ListedFile(*item, labels.get(item[0]))
+            for item in files
+        )
+        return chain(listing.refused, self.pictures.of(listed))
 
     def _archive(self, source: Path) -> Iterator[_Item]:
         folder = self._folder_for(source)
@@ -194,44 +200,30 @@ class _Opener:
         except BaseException:
             archive.close()
             raise
-        self.scan.total += len(listing.entries) + len(listing.refused)
-        self.scan.ignored += listing.ignored
-        labels = folder_labels(p for p, _ in listing.entries) if self.by_folder else {}
 
-        def items() -> Iterator[_Item]:
+        def files() -> Iterator[tuple[str, Path] | Refused]:
             with archive:
-                yield from listing.refused
-                yield from self.pictures.of(
-                    item if isinstance(item, Refused) else ListedFile(*item, labels.get(item[0]))
-                    for item in unpack(archive, listing, folder)
-                )
+                yield from unpack(archive, listing, folder)
 
-        return items()
+        return self._items(listing, [path for path, _ in listing.entries], files())
 
     def _medmnist(self, source: Path) -> Iterator[_Item]:
         folder = self._folder_for(source)
         data = MedMnist(source)
         self.scan.total += data.total
-        return (
-            Candidate(p.path, p.file, reference=p.reference, meta=p.meta)
-            for p in data.pictures(folder)
-        )
+        return data.pictures(folder)
 
     def _manifest(self, source: Path) -> Iterator[_Item]:
         columns = self.columns or guess_columns(source)
         rows = list(list_manifest(source, columns))
         self.scan.total += len(rows)
 
-        return self.pictures.of(row if isinstance(row, Refused) else _listed(row) for row in rows)
+        return self.pictures.of(rows)
 
     def _folder_for(self, source: Path) -> Path:
         if self.extract_to is None:
             raise FewshotLabError(f"There is no folder given to unpack {source.name} into.")
         return _absolute(Path(self.extract_to)) / source.name
-
-
-def _listed(row: ManifestRow) -> ListedFile:
-    return ListedFile(row.path, row.file, row.reference, row.group, row.meta, row.frame)
 
 
 def _is_container(source: Path) -> bool:

@@ -11,7 +11,7 @@ from fewshot_lab.images.eight_bit import to_8bit
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.pillow_decoder import TRANSPOSITIONS, over_white, refuse_too_large
 from fewshot_lab.images.tiff_pages import picture_pages
-from fewshot_lab.images.unreadable import Unreadable, own_mistake
+from fewshot_lab.images.unreadable import with_reason
 
 logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # what matters is raised and listed
 
@@ -59,39 +59,30 @@ def read_page(path: Path, frame: int) -> Page:
     """
     import tifffile
 
-    try:
-        with tifffile.TiffFile(path) as tiff:
-            pages = _picture_pages(tiff.pages)
-            if not pages:
-                raise UnreadableImage("The file is damaged or truncated: it begins like TIFF only.")
-            if frame >= len(pages):
-                raise UnreadableImage(f"There is no picture {frame} in this file.")
-            page = pages[frame]
-            refuse_too_large(page.imagewidth, page.imagelength)
-            if page.samplesperpixel > 4 or page.imagedepth > 1:
-                raise UnreadableImage(
-                    f"The TIFF has {page.samplesperpixel} channels; export it as grey or RGB."
-                )
-            _refuse_truncated(page, path.stat().st_size)
-            values = _whole_range(page.asarray(), page)
-            if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and values.ndim == 3:
-                values = np.moveaxis(values, 0, -1)
-            return Page(
-                values,
-                page.photometric,
-                len(page.extrasamples) > 0,
-                page.colormap,
-                page.tags.valueof(274, 1),
+    reason = "The file is truncated, damaged, or a kind of TIFF that cannot be read."
+    with with_reason(lambda _: reason), tifffile.TiffFile(path) as tiff:
+        pages = _picture_pages(tiff.pages)
+        if not pages:
+            raise UnreadableImage("The file is damaged or truncated: it begins like TIFF only.")
+        if frame >= len(pages):
+            raise UnreadableImage(f"There is no picture {frame} in this file.")
+        page = pages[frame]
+        refuse_too_large(page.imagewidth, page.imagelength)
+        if page.samplesperpixel > 4 or page.imagedepth > 1:
+            raise UnreadableImage(
+                f"The TIFF has {page.samplesperpixel} channels; export it as grey or RGB."
             )
-    except UnreadableImage:
-        raise
-    except Unreadable as error:
-        raise UnreadableImage(str(error)) from None
-    except Exception as error:  # readers raise nearly anything on damaged files
-        raise UnreadableImage(
-            own_mistake(error)
-            or "The file is truncated, damaged, or a kind of TIFF that cannot be read."
-        ) from error
+        _refuse_truncated(page, path.stat().st_size)
+        values = _whole_range(page.asarray(), page)
+        if page.planarconfig == tifffile.PLANARCONFIG.SEPARATE and values.ndim == 3:
+            values = np.moveaxis(values, 0, -1)
+        return Page(
+            values,
+            page.photometric,
+            len(page.extrasamples) > 0,
+            page.colormap,
+            page.tags.valueof(274, 1),
+        )
 
 
 def _whole_range(values: np.ndarray, page: Any) -> np.ndarray:

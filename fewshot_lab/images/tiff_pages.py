@@ -5,7 +5,7 @@ from typing import Any
 
 from PIL import Image
 
-from fewshot_lab.images.unreadable import Unreadable
+from fewshot_lab.images.errors import UnreadableImage
 
 SUBFILE = 254
 
@@ -23,7 +23,7 @@ def seek_picture(image: Image.Image, frame: int) -> None:
         if number == frame:
             image.seek(page)
             return
-    raise Unreadable(f"There is no picture {frame} in this file.")
+    raise UnreadableImage(f"There is no picture {frame} in this file.")
 
 
 def picture_pages(image: Image.Image) -> Iterator[int]:

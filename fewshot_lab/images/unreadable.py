@@ -3,8 +3,14 @@
 The text of this file also stands in the ``predict.py`` of every exported classifier.
 """
 
+from __future__ import annotations
+
 import struct
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from fewshot_lab.images.errors import UnreadableImage
 
 _LOOKED_AT = 1 << 20
 _MAGIC = {
@@ -28,10 +34,6 @@ _PHOTOSHOP = {4: "CMYK", 7: "multichannel", 9: "Lab"}
 _OWN_MISTAKES = (AssertionError, AttributeError, ImportError, NameError)
 _WRONG_CALL = ("unexpected keyword", "positional argument", "not callable")
 """In a TypeError; others come from values of a wrong type in a damaged file, too."""
-
-
-class Unreadable(ValueError):  # noqa: N818
-    """The file is not a picture that can be read; the message says why."""
 
 
 def first_bytes(path: str | Path) -> bytes:
@@ -107,6 +109,25 @@ def why_undecodable(error: Exception, head: bytes) -> str:
     if name in _MANY_KINDS and ("unsupported" in text or "not supported" in text):
         return f"This kind of {name} is not read, or the file is damaged ({error})."
     return "The file is damaged: the picture cannot be decoded."
+
+
+@contextmanager
+def with_reason(why: Callable[[Exception], str]) -> Iterator[None]:
+    """Make an UnreadableImage of whatever goes wrong; ``why`` says what is wrong with the file."""
+    try:
+        yield
+    except UnreadableImage:
+        raise
+    except FileNotFoundError:
+        raise UnreadableImage("The file is not there.") from None
+    except PermissionError:
+        raise UnreadableImage("The file cannot be opened: permission denied.") from None
+    except IsADirectoryError:
+        raise UnreadableImage("This is a folder, not a file.") from None
+    except MemoryError:
+        raise UnreadableImage("There is not enough memory for this picture.") from None
+    except Exception as error:  # readers raise nearly anything on damaged files
+        raise UnreadableImage(own_mistake(error) or why(error)) from error
 
 
 def own_mistake(error: Exception) -> str | None:

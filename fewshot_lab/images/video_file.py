@@ -4,8 +4,7 @@ Frames are told by their stamps, which the container gives each of them; see ``v
 """
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from fewshot_lab.images.dicom_video import EmbeddedStream
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.file_types import kind_of
-from fewshot_lab.images.unreadable import own_mistake
+from fewshot_lab.images.unreadable import with_reason
 from fewshot_lab.images.video_kinds import begins_like_video
 
 INSTALL = "Videos are read by PyAV, which is not installed: pip install fewshot-lab[video]"
@@ -114,28 +113,17 @@ def _in_sample_entry(part: bytes, name: bytes) -> bool:
     return False
 
 
-@contextmanager
-def reasons(path: Path) -> Iterator[None]:
+def reasons(path: Path) -> AbstractContextManager[None]:
     """Make an UnreadableImage with its reason of what opening or decoding a video raises."""
-    module = av()
-    try:
-        yield
-    except UnreadableImage:
-        raise
-    except (FileNotFoundError, PermissionError):
-        raise
-    except module.FFmpegError as error:
-        raise UnreadableImage(_why(path, error)) from error
-    except Exception as error:
-        raise UnreadableImage(
-            own_mistake(error) or "The video is damaged: it cannot be read."
-        ) from error
+    return with_reason(lambda error: _why(path, error))
 
 
 def _why(path: Path, error: Exception) -> str:
     module = av()
     if isinstance(error, module.error.DecoderNotFoundError):
         return "The video's codec is not read here; save it as MP4 with H.264."
+    if not isinstance(error, module.FFmpegError):
+        return "The video is damaged: it cannot be read."
     with path.open("rb") as stream:
         head = stream.read(_HEAD)
     if not any(head):

@@ -163,10 +163,7 @@ def _chained(first: tuple[int, Any], rest: Iterator[tuple[int, Any]]) -> Iterato
 
 def to_picture(frame: Any, stream: Any) -> Image.Image:
     """Turn a decoded frame into RGB: its own colours, upright, pixels made square."""
-    try:
-        refuse_too_large(frame.width, frame.height)
-    except ValueError as error:
-        raise UnreadableImage(str(error)) from None
+    refuse_too_large(frame.width, frame.height)
     reformatter = av().video.reformatter
     how, spaces = reformatter.Interpolation, reformatter.Colorspace
     named = frame.colorspace not in (2, None)  # 2: not said

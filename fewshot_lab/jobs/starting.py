@@ -7,12 +7,13 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 import fewshot_lab
 from fewshot_lab.acting import VARIABLE, actor
-from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.errors import FewshotLabError, as_sentence
 from fewshot_lab.files import write_json
 from fewshot_lab.jobs.job import Job
 from fewshot_lab.jobs.job_folder import LOG, NOW, PROCESS, STATUS, STOP, change_spec
@@ -93,18 +94,15 @@ def launch(
         "PYTHONUNBUFFERED": "1",
         VARIABLE: actor(),
     }
-    try:
-        with (run / LOG).open("ab") as log:
-            process = subprocess.Popen(
-                list(command),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=variables,
-                start_new_session=True,  # Ctrl+C at the server does not reach it
-            )
-    except OSError as error:
-        raise FewshotLabError(f"“{run.name}” could not be started: {error.strerror}.") from None
+    with as_sentence(f"“{run.name}” could not be started"), (run / LOG).open("ab") as log:
+        process = subprocess.Popen(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=variables,
+            start_new_session=True,  # Ctrl+C at the server does not reach it
+        )
     write_json(run / PROCESS, ProcessId.of(process.pid).stored(), lasting=False)
     # Whoever started it takes note of its end, so that no zombie is left.
     threading.Thread(target=process.wait, name=f"reap {run.name}", daemon=True).start()
@@ -119,15 +117,9 @@ def reset_folder(run: Path) -> None:
 
 
 def _make_run_folder(runs: Path, verb: str) -> Path:
-    try:
-        runs.mkdir(parents=True, exist_ok=True)
-        while True:
-            now = datetime.now(UTC)
-            run = runs / f"{now:%Y%m%d-%H%M%S}-{now.microsecond:06d}-{verb}"
-            try:
-                run.mkdir()
-                return run
-            except FileExistsError:
-                continue
-    except OSError as error:
-        raise FewshotLabError(f"{runs} cannot be written: {error.strerror}.") from None
+    while True:
+        now = datetime.now(UTC)
+        run = runs / f"{now:%Y%m%d-%H%M%S}-{now.microsecond:06d}-{verb}"
+        with as_sentence(f"{runs} cannot be written"), suppress(FileExistsError):
+            run.mkdir(parents=True)
+            return run

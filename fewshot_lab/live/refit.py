@@ -11,61 +11,32 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_lab.classifiers import Fitted, fit, soft_labels
+from fewshot_lab.classifiers import Fitted, fit, fit_same, soft_labels
 from fewshot_lab.evaluation import CrossValidation, cross_validation, disagreement
 from fewshot_lab.live.next_batch import Next
 from fewshot_lab.live.pool_scores import PoolScores, Scorer
+from fewshot_lab.live.refit_inputs import Asked, Taught
 from fewshot_lab.live.session_images import Images
 from fewshot_lab.live.snapshot import Snapshot
 from fewshot_lab.live.suspects import Suspects
 from fewshot_lab.project import (
     AuditSet,
-    ErrorCost,
     LabelArrays,
     Predictions,
     ProjectCore,
-    audit_share,
-    class_pairs,
     costs_of,
-    error_costs,
     label_arrays,
-    settings_of,
-    strategy_of,
 )
-from fewshot_lab.sampling import Suggestion
 
 WHOLE, FIRST = 200_000, 50_000
 """In a larger pool a label's first snapshot has new predictions of so many images, others with
 every label, and of all that anything is measured of; the others' follow in the next snapshot."""
+PATIENCE = 0.15
+"""Seconds: where choosing a classifier takes longer, the last choice shows its colours before."""
 
 
 class Overtaken(Exception):  # noqa: N818
     """New labels have come: what is being computed is out of date."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What the project's settings ask for."""
-
-    name: str
-    share: float
-    strategy: str
-    costs: tuple[ErrorCost, ...]
-    pairs: frozenset[tuple[str, tuple[int, int]]]
-    unlike_share: float
-
-    @classmethod
-    def of(cls, project: ProjectCore) -> Asked:
-        """Read them."""
-        name = str(project.store.get("classifier") or "auto")
-        return cls(
-            name,
-            audit_share(project),
-            strategy_of(project)["strategy"],
-            error_costs(project),
-            frozenset(class_pairs(project).items()),
-            settings_of(project).unlike_share,
-        )
 
 
 @dataclass(frozen=True)
@@ -109,6 +80,7 @@ class Refit:
         self._drawn_for: tuple[Any, ...] | None = None
         self._fit_key: tuple[Any, ...] | None = None
         self._scored: tuple[Any, int] | None = None
+        self._quick_seconds = 0.0
 
     def of(
         self,
@@ -148,15 +120,20 @@ class Refit:
         scorer = Scorer(fitted, images.pool, costs_of(self._project, fitted.class_ids))
         give_way = partial(check, labels.position)
         first = self._first(images, labels, last, class_ids) if quick else None
-        if fitted is last.fitted and last.whole:
+        if fitted is last.fitted and last.whole and last.predicted_at == last.position:
             scores, first = PoolScores.within(last), None
-        elif first is None:
-            scores = scorer() if quick else scorer(check=give_way)
         else:
-            rows = np.flatnonzero(first)
-            scores = PoolScores.within(last).replaced(rows, scorer(rows))
+            scores = _scores(scorer, first, last, (lambda: None) if quick else give_way)
         self._scored = images.key, images.revision
-        suggest = partial(self._suggest, images, labels, asked, scores.probabilities, class_ids)
+        suggest = partial(
+            self._next.suggest,
+            images,
+            labels,
+            strategy=asked.strategy,
+            share=asked.share,
+            probabilities=scores.probabilities,
+            class_ids=class_ids,
+        )
         ids = [images.ids[r] for r in np.flatnonzero(trained)]
         predictions = Predictions(labels, class_ids, scores.predicted, trained, images.group)
         report = self._audit_set.report(predictions)
@@ -176,7 +153,7 @@ class Refit:
             ),
             "suggestions": suggest(among=first),
             "between": {
-                pair: suggest(pair, among=first)
+                pair: suggest(pair=pair, among=first)
                 for pair in {pair for _, pair in asked.pairs}
                 if set(pair) <= set(class_ids)
             },
@@ -186,6 +163,36 @@ class Refit:
         }
         rest = None if first is None else lambda: scorer(check=give_way).fields
         return Refitted(labels.position, "", fields, quick_at, rest)
+
+    def preview(self, images: Images, asked: Asked, last: Snapshot) -> dict[str, Any] | None:
+        """Return what the classifier chosen last predicts once fitted on the labels of now.
+
+        Fields of the snapshot; None where a new choice takes no time, is due because classes have
+        come or gone, or changes nothing.
+        """
+        fitted = last.fitted
+        if fitted is None or fitted.recipe is None or self._quick_seconds < PATIENCE:
+            return None
+        labels = label_arrays(self._project.store, images.view)
+        taught = Taught.of(labels)
+        key = self._key(images, taught, asked)
+        same = self._fit_key is not None and self._fit_key[0] == key[0]
+        if not same or self._fit_key == key or taught.class_ids != last.class_ids:
+            return None
+        again = fit_same(
+            fitted,
+            images.pool.X[taught.rows],
+            taught.y,
+            pool=images.pool,
+            rows=taught.rows,
+            apart=images.view.away,
+            soft=soft_labels(taught.y, taught.shares),
+        )
+        if again is None:
+            return None
+        scorer = Scorer(again, images.pool, costs_of(self._project, again.class_ids))
+        first = self._first(images, labels, last, taught.class_ids)
+        return _scores(scorer, first, last).fields | {"predicted_at": labels.position}
 
     def _first(
         self, images: Images, labels: LabelArrays, last: Snapshot, class_ids: tuple[int, ...]
@@ -215,7 +222,9 @@ class Refit:
         predictions = Predictions(labels, (), None, none, images.group)
         fields = {
             "audit_report": self._audit_set.report(predictions),
-            "suggestions": self._suggest(images, labels, asked),
+            "suggestions": self._next.suggest(
+                images, labels, strategy=asked.strategy, share=asked.share
+            ),
         }
         return Refitted(labels.position, message, fields)
 
@@ -233,30 +242,36 @@ class Refit:
 
         Where the labels that train are those of the last snapshot, its classifier is good still.
         """
-        rows = np.flatnonzero(labels.trains >= 0)
-        y = labels.trains[rows]
-        shares = [labels.shares.get(r, ()) for r in rows.tolist()] if labels.shares else []
-        trained_on = (rows.tobytes(), y.tobytes(), str(shares))
-        # Costs change no classifier, but what is measured of it.
-        key = (images.key, images.revision, *trained_on, asked.name, asked.costs)
+        taught = Taught.of(labels)
+        key = self._key(images, taught, asked)
         if quick and self._fit_key == key and last.fitted is not None:
             return last.fitted, None
+        began = time.monotonic()
+        rows = taught.rows
         fitted = fit(
             images.pool.X[rows],
-            y,
+            taught.y,
             name=asked.name,
             groups=None if images.group is None else images.group[rows],
             near_duplicates=None,
             pool=images.pool,
             rows=rows,
             apart=images.view.away,
-            soft=soft_labels(y, shares),
+            soft=soft_labels(taught.y, taught.shares),
             sites=None if images.site is None else images.site[rows],
             quick=quick,
             check=lambda: None if quick else check(labels.position),
         )
         self._fit_key = key
-        return fitted, time.monotonic() if quick else None
+        if not quick:
+            return fitted, None
+        self._quick_seconds = (now := time.monotonic()) - began
+        return fitted, now
+
+    @staticmethod
+    def _key(images: Images, taught: Taught, asked: Asked) -> tuple[Any, ...]:
+        """Return what a classifier and what is measured of it rest on."""
+        return (images.key, images.revision, asked.name), taught.key, asked.costs
 
     def _validated(
         self, fitted: Fitted, images: Images, trained: NDArray[np.bool_]
@@ -272,24 +287,15 @@ class Refit:
             costs=costs_of(self._project, fitted.class_ids),
         )
 
-    def _suggest(
-        self,
-        images: Images,
-        labels: LabelArrays,
-        asked: Asked,
-        probabilities: NDArray[np.float32] | None = None,
-        class_ids: tuple[int, ...] = (),
-        pair: tuple[int, int] | None = None,
-        *,
-        among: NDArray[np.bool_] | None = None,
-    ) -> tuple[Suggestion, ...]:
-        return self._next.suggest(
-            images,
-            labels,
-            strategy=asked.strategy,
-            share=asked.share,
-            probabilities=probabilities,
-            class_ids=class_ids,
-            pair=pair,
-            among=among,
-        )
+
+def _scores(
+    scorer: Scorer,
+    first: NDArray[np.bool_] | None,
+    last: Snapshot,
+    check: Callable[[], None] = lambda: None,
+) -> PoolScores:
+    """Return new scores of all images; where some come first, those of the others as they were."""
+    if first is None:
+        return scorer(check=check)
+    rows = np.flatnonzero(first)
+    return PoolScores.within(last).replaced(rows, scorer(rows))

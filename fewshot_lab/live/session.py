@@ -14,7 +14,8 @@ import numpy as np
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.live.advisor import Advisor
-from fewshot_lab.live.refit import Asked, Overtaken, Refit
+from fewshot_lab.live.refit import Overtaken, Refit
+from fewshot_lab.live.refit_inputs import Asked
 from fewshot_lab.live.session_images import Images, look_at
 from fewshot_lab.live.snapshot import Snapshot
 from fewshot_lab.project import ProjectCore
@@ -34,9 +35,10 @@ class LiveSession:
     One thread per open project looks at the log, fits, and publishes one immutable
     :class:`Snapshot` at a time. ``notify``, ``snapshot`` and ``wait`` never wait for it to
     compute. A first snapshot follows the labels at once, with the classifiers that take
-    milliseconds; when no label has come for a moment the support vector machine is compared as
-    well, and a second snapshot says so if it is better: that last one is what ``Project.fit``
-    fits on the same labels.
+    milliseconds. Where even these take longer, the classifier chosen last is fitted on the new
+    labels first, for its colours. When no label has come for a moment the support vector machine
+    is compared as well, and a second snapshot says so if it is better: that last one is what
+    ``Project.fit`` fits on the same labels.
 
     Use :meth:`of`, not the constructor.
     """
@@ -202,6 +204,8 @@ class LiveSession:
             position = self._project.store.position()
             self._put(None, position, "The images have no embeddings yet.", began)
             return
+        if quick and (preview := self._refit.preview(images, asked, self._snapshot)):
+            self._amend(**preview)
         refit = self._refit.of(images, asked, self._snapshot, quick=quick, check=self._check)
         if refit.quick_at is not None:
             slow = not asked.name.startswith("paper-")
@@ -238,6 +242,7 @@ class LiveSession:
             self._snapshot = Snapshot(
                 rev=self._snapshot.rev + 1,
                 position=position,
+                predicted_at=position,
                 ids=ids,
                 row=images.view.row if images else {},
                 message=message,

@@ -38,6 +38,10 @@ class Snapshot:
         Class ids, -1 without a classifier.
     confidence, margin : array (N,)
         The probability of what is predicted, and how far the highest is above the second.
+    predicted_at : int
+        The position of the labels that what is predicted rests on. Where it is later than
+        ``position``, the last choice of classifier was only fitted on newer labels; all else,
+        figures above all, is of the labels at ``position``.
     whole : bool
         Whether these are this classifier's of all images; where not, some thousand and those with
         a label have them, and the others what the snapshot before said until the next one comes.
@@ -82,6 +86,7 @@ class Snapshot:
     margin: NDArray[np.float32] = field(
         default_factory=lambda: np.empty(0, dtype=np.float32), repr=False
     )
+    predicted_at: int = -1
     whole: bool = True
     cv: CrossValidation | None = None
     audit_report: AuditReport | None = field(default=None, repr=False)

@@ -83,22 +83,16 @@ class Pacs:
     def page_of_studies(self, filters: dict[str, str], offset: int) -> list[Dataset]:
         """Return studies that match, from one on."""
         return self._datasets(
-            lambda: self._client.search_for_studies(
-                limit=PAGE, offset=offset, search_filters=filters, fields=_STUDY_FIELDS
-            )
+            "search_for_studies", search_filters=filters, fields=_STUDY_FIELDS, offset=offset
         )
 
     def page_of_series(self, study: str, offset: int) -> list[Dataset]:
         """Return series of a study, from one on."""
-        return self._datasets(
-            lambda: self._client.search_for_series(
-                study, limit=PAGE, offset=offset, fields=_SERIES_FIELDS
-            )
-        )
+        return self._datasets("search_for_series", study, fields=_SERIES_FIELDS, offset=offset)
 
     def headers(self, study: str, series: str) -> list[Dataset]:
         """Return the headers of a series' instances, without pixels."""
-        return self._datasets(lambda: self._client.retrieve_series_metadata(study, series))
+        return self._datasets("retrieve_series_metadata", study, series)
 
     def instance(self, study: str, series: str, instance: str) -> Dataset:
         """Return one instance with its pixels, in whatever compression it is kept."""
@@ -114,11 +108,14 @@ class Pacs:
         if answer.get("FailedSOPSequence"):
             raise PacsError(f"{self.name} did not take the report.")
 
-    def _datasets(self, call: Callable[[], list[dict[str, Any]]]) -> list[Dataset]:
+    def _datasets(self, method: str, *args: str, **options: Any) -> list[Dataset]:
         from pydicom.dataset import Dataset
 
         def parsed() -> list[Dataset]:
-            return [Dataset.from_json(each, _no_pixels) for each in call() or []]
+            if "offset" in options:
+                options["limit"] = PAGE
+            answer = getattr(self._client, method)(*args, **options)
+            return [Dataset.from_json(each, _no_pixels) for each in answer or []]
 
         return self._ask(parsed)
 

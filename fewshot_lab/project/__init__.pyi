@@ -58,10 +58,10 @@ from .label_csv import preview_rows as preview_rows
 from .labels import CsvLabels as CsvLabels
 from .labels_as_arrays import LabelArrays as LabelArrays
 from .labels_as_arrays import label_arrays as label_arrays
-from .patient_figures import PatientFigures as PatientFigures
 from .patients import own_class as own_class
 from .patients import patient_figures as patient_figures
 from .patients import set_own_class as set_own_class
+from .patients_report import PatientFigures as PatientFigures
 from .pile_pairs import PilePairs as PilePairs
 from .pile_pairs import pile_pairs as pile_pairs
 from .places import DATABASE as DATABASE

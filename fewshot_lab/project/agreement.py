@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -128,14 +129,8 @@ def _people(
     group_of: Mapping[str, str] | None,
 ) -> list[Person]:
     store = project.store
-    labels: dict[str, int] = {}
-    for by in store.opinions().values():
-        for who in by:
-            labels[who] = labels.get(who, 0) + 1
-    shared: dict[str, int] = {}
-    for answered in answers.values():
-        for who in answered:
-            shared[who] = shared.get(who, 0) + 1
+    labels = Counter(who for by in store.opinions().values() for who in by)
+    shared = Counter(who for answered in answers.values() for who in answered)
     events = [x.event for by in records.values() for r in by.values() for x in r.looks]
     events.sort(key=lambda event: event.id)
     people = []

@@ -10,6 +10,7 @@ import os
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from fewshot_lab.backbones import find, with_stages
 from fewshot_lab.project.embedded_comparison import (
     COMPARED,
     DECLINED,
@@ -60,8 +61,6 @@ def backbone_offer(project: ProjectCore) -> dict[str, Any] | None:
         ``kind``: "switch", "stages" (the same backbone, inner stages too) or "back"; ``backbone``
         that a click would put into use; one ``sentence``.
     """
-    from fewshot_lab.backbones import find
-
     store, name = project.store, project.backbone_name
     before = store.get("backbone_before")
     if before and store.get(TAKEN) == name:
@@ -117,8 +116,6 @@ def decline_offer(project: ProjectCore) -> None:
 
 def _stages(project: ProjectCore, comparison: dict[str, Any]) -> dict[str, Any] | None:
     """Offer the inner stages of a backbone whose last layer alone is read."""
-    from fewshot_lab.backbones import with_stages
-
     staged = with_stages(project.backbone_name)
     rows = [*comparison["rows"][1:], *comparison["left_out"]]
     row = next((r for r in rows if r["backbone"] == staged), None)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from fewshot_lab.embeddings import COPY_SIDE, copies_by_block, describe_picture
 from fewshot_lab.files import keep_if_possible
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.going_on import UNREADABLE, take_steps
@@ -87,8 +88,6 @@ class Copies:
 
     def _steps(self, record: _Record, new: list[str], progress: Progress) -> Iterator[None]:
         """Describe the new images, then compare what was not compared; the record is whole."""
-        from fewshot_lab.embeddings import copies_by_block, describe_picture
-
         picture = lru_cache(PICTURES)(self._gray)
         room = np.empty((len(new), record.descriptions.shape[1]), np.float16)
         record.descriptions = np.concatenate([record.descriptions, room])
@@ -115,8 +114,6 @@ class Copies:
 
     def _gray(self, image_id: str) -> NDArray[np.uint8]:
         from PIL import Image
-
-        from fewshot_lab.embeddings import COPY_SIDE
 
         with Image.open(io.BytesIO(self._project.thumbnail(image_id))) as image:
             return np.asarray(image.convert("L").resize((COPY_SIDE,) * 2, Image.Resampling.BOX))

@@ -11,7 +11,7 @@ import numpy as np
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import by_cost, check_costs
-from fewshot_lab.stats import Evidence, Interval, effective_size, wilson
+from fewshot_lab.stats import Evidence, Interval, share_of_groups
 from fewshot_lab.tables import read_rows
 
 if TYPE_CHECKING:
@@ -180,7 +180,8 @@ def cost_figures(
     for k, j in np.argwhere(~np.eye(len(costs), dtype=bool) & (costs != 1)):
         of_class = evidence.take(np.flatnonzero(evidence.y == k))
         rate, without = (
-            _rate(e.predicted == j, e.groups) for e in (by_cost(of_class, costs), of_class)
+            share_of_groups(e.predicted == j, e.groups)
+            for e in (by_cost(of_class, costs), of_class)
         )
         words = cost_words(names[k], names[j], float(costs[k, j]))
         errors.append(
@@ -197,17 +198,11 @@ def cost_figures(
     return {
         "evidence": evidence.words,
         "errors": sorted(errors, key=lambda each: -each["times"]),
-        "accuracy": asdict(_rate(by_costs.right, evidence.groups)),
-        "accuracy_without": asdict(_rate(evidence.right, evidence.groups)),
+        "accuracy": asdict(share_of_groups(by_costs.right, evidence.groups)),
+        "accuracy_without": asdict(share_of_groups(evidence.right, evidence.groups)),
         "decides": "Each image gets the class whose errors are expected to cost least, and errors "
         "count towards the error wanted as often as they cost.",
     }
-
-
-def _rate(hit: np.ndarray, groups: np.ndarray) -> Interval:
-    hits = hit.astype(np.float64)
-    worth = effective_size(hits, groups)
-    return wilson(float(hits.mean()) * worth if len(hits) else 0.0, worth, images=len(hits))
 
 
 def cost_words(true: str, called: str, times: float) -> str:

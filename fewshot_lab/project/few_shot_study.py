@@ -15,6 +15,7 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import Protocol, Split, nshot, read_split, recognise
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.ground_truth import as_known, embedded_of, truth_of
+from fewshot_lab.words import first_few
 
 if TYPE_CHECKING:
     from fewshot_lab.project.training import ProjectCore
@@ -103,6 +104,6 @@ def _split(
         if both:
             sentence += (
                 f" {lost:,} images to draw from were left out, because images of their groups "
-                f"are tested ({', '.join(map(str, both[:3]))}{', ...' if len(both) > 3 else ''})."
+                f"are tested ({first_few(list(map(str, both)))})."
             )
     return Split(np.flatnonzero(rest), np.flatnonzero(test), sentence), origin

@@ -11,7 +11,22 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fewshot_lab.images import is_tile_grid
+from fewshot_lab.embeddings import ImageItem, embed
+from fewshot_lab.images import (
+    VOLUME,
+    Candidate,
+    ClipSettings,
+    ExaminedImage,
+    SliceStep,
+    Tiling,
+    VolumeRules,
+    examine,
+    import_roots,
+    is_clip,
+    is_tile_grid,
+    plan_clip,
+    scan,
+)
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.arrivals import new_files
 from fewshot_lab.project.codes import Codes
@@ -19,16 +34,7 @@ from fewshot_lab.project.slides import GRIDS
 from fewshot_lab.words import count, duration, plural
 
 if TYPE_CHECKING:
-    from fewshot_lab.embeddings import ImageItem
-    from fewshot_lab.images import (
-        Candidate,
-        ClipPlan,
-        ClipSettings,
-        ManifestColumns,
-        SliceStep,
-        Tiling,
-        Volume,
-    )
+    from fewshot_lab.images import ClipPlan, ManifestColumns, Volume
     from fewshot_lab.images.slides import FoundSlide
     from fewshot_lab.project.training import ProjectCore
 
@@ -137,17 +143,6 @@ def preview_import(
         Where the source is missing or unusable.
     Stopped
     """
-    from fewshot_lab.images import (
-        VOLUME,
-        Candidate,
-        ClipSettings,
-        SliceStep,
-        Tiling,
-        VolumeRules,
-        import_roots,
-        scan,
-    )
-
     candidates: list[Candidate] = []
     refused: list[tuple[str, str]] = []
     with tempfile.TemporaryDirectory() as unpacked:
@@ -186,8 +181,6 @@ def preview_import(
 
 
 def _clip_plans(candidates: Sequence[Candidate], settings: ClipSettings) -> list[ClipPlan]:
-    from fewshot_lab.images import is_clip, plan_clip
-
     files = {each.file: each.path.rpartition("#")[0] for each in candidates if "#" in each.path}
     return [plan_clip(path, file, settings) for file, path in files.items() if is_clip(file)]
 
@@ -232,8 +225,6 @@ def seconds_to_embed(project: ProjectCore) -> float:
     """Return how long the backbone takes for a picture here, measured on a few of noise."""
     from PIL import Image
 
-    from fewshot_lab.embeddings import ImageItem
-
     with tempfile.TemporaryDirectory() as folder:
         items = []
         for number in range(SAMPLE):
@@ -244,8 +235,6 @@ def seconds_to_embed(project: ProjectCore) -> float:
 
 
 def _embedding_seconds(project: ProjectCore, items: Sequence[ImageItem]) -> float:
-    from fewshot_lab.embeddings import embed
-
     with tempfile.TemporaryDirectory() as folder:
         report = embed(list(items), project.backbone, Path(folder))
     return 1 / report.images_per_second if report.done and report.images_per_second else 0.0
@@ -261,9 +250,6 @@ def _previewed(volume: Volume, chosen: int) -> PreviewedVolume:
 def _seconds_each(
     project: ProjectCore, candidates: Sequence[Candidate], *, embedding: bool
 ) -> float | None:
-    from fewshot_lab.embeddings import ImageItem
-    from fewshot_lab.images import ExaminedImage, examine
-
     sample = candidates[:: max(1, len(candidates) // SAMPLE)][:SAMPLE]
     began = time.monotonic()
     read = [item for item in examine(sample) if isinstance(item, ExaminedImage)]

@@ -12,12 +12,12 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from fewshot_lab.classifiers import Pool, Reduction
 from fewshot_lab.embeddings import StoredIndex, alone, build_part
 from fewshot_lab.files import write_atomically
 from fewshot_lab.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from fewshot_lab.classifiers import Reduction
     from fewshot_lab.embeddings import Embeddings
 
 SAMPLE = 65_536
@@ -68,8 +68,6 @@ class KeptIndex:
 
     def _learnt(self) -> tuple[Reduction, int]:
         """Return the reduction and its checksum."""
-        from fewshot_lab.classifiers import Reduction
-
         if self._reduction is None:
             # One for each choice of what must not be learnt from.
             apart = zlib.crc32("\n".join(sorted(self._apart)).encode())
@@ -86,8 +84,6 @@ class KeptIndex:
         return self._reduction
 
     def _learn(self) -> Reduction:
-        from fewshot_lab.classifiers import Pool
-
         rows = np.array([k for k, i in enumerate(self._ids) if i not in self._apart], np.int64)
         rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), SAMPLE)).astype(int)]
         X = self._embeddings.vectors()[rows]

@@ -91,9 +91,11 @@ class KeptPool:
         They are read where they are not given.
         """
         with self._lock:
-            key = len(self._store.ids()), revision(self._store)
-            if self._test is None or self._test[0] != key:
-                self._test = key, reference_test(self._store, images)
+            n = len(self._store.ids() if images is None else images)
+            now = revision(self._store)
+            if self._test is None or self._test[0] != (n, now):
+                test = reference_test(self._store, images)
+                self._test = (len(test[0]), now), test  # images may have come meanwhile
             return self._test[1]
 
     def test_ids(self) -> set[str]:

@@ -16,6 +16,7 @@ from fewshot_lab.project.label_csv import (
     preview_rows,
 )
 from fewshot_lab.store import LabelAction, tidy_name
+from fewshot_lab.words import first_few
 
 
 class CsvLabels(NamedTuple):
@@ -77,9 +78,9 @@ class Labels:
         known = store.find_many(list(labels))
         unknown = [key for key in labels if key not in known]
         if unknown:
-            some = ", ".join(unknown[:3]) + (" ..." if len(unknown) > 3 else "")
             raise FewshotLabError(
-                f"{len(unknown)} of {len(labels)} images are not in {self._project.name!r}: {some}"
+                f"{len(unknown)} of {len(labels)} images are not in {self._project.name!r}: "
+                f"{first_few(unknown)}"
             )
         for key, name in labels.items():
             if name is not None and not isinstance(name, str):

@@ -20,8 +20,8 @@ from fewshot_lab.evaluation import (
     group_labels,
     severity,
 )
-from fewshot_lab.project.costs import costs_of
-from fewshot_lab.project.grades import grade_columns
+from fewshot_lab.project.costs import costs_of, error_costs
+from fewshot_lab.project.grades import grade_columns, grades_of
 from fewshot_lab.project.labels_as_arrays import label_arrays
 from fewshot_lab.project.patients_report import PatientFigures
 
@@ -43,9 +43,6 @@ def own_class(project: ProjectCore) -> str:
     chosen = project.store.get(SETTING)
     if chosen is not None:
         return str(chosen)
-    from fewshot_lab.project.costs import error_costs
-    from fewshot_lab.project.grades import grades_of
-
     return "worst" if grades_of(project) or error_costs(project) else "majority"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +29,7 @@ from fewshot_lab.project.probability_words import (
 
 if TYPE_CHECKING:
     from fewshot_lab.classifiers import Fitted
+    from fewshot_lab.evaluation import Threshold
     from fewshot_lab.project.training import ProjectCore, TrainedClassifier
 
 
@@ -36,8 +37,6 @@ def _figures(
     probabilities: Probabilities, gathered: Gathered, names: Sequence[str]
 ) -> dict[str, Any]:
     """Return the figures as JSON, with a sentence for each."""
-    from dataclasses import asdict
-
     threshold, sets, curve = probabilities.threshold, probabilities.sets, probabilities.curve
     reference, kind = probabilities.decision.reference, probabilities.decision.kind
     return {
@@ -61,20 +60,9 @@ def _figures(
             "sentence": reliability_words(probabilities),
         },
         "threshold": {
-            "value": _threshold_value(threshold.value),
+            **_of_threshold(threshold),
             "target_error": threshold.target,
-            "rule": threshold.rule,
-            "coverage": asdict(threshold.coverage),
-            "error": asdict(threshold.error),
-            "by_class": {
-                names[k]: {
-                    "value": _threshold_value(each.value),
-                    "rule": each.rule,
-                    "coverage": asdict(each.coverage),
-                    "error": asdict(each.error),
-                }
-                for k, each in probabilities.by_class.items()
-            },
+            "by_class": {names[k]: _of_threshold(t) for k, t in probabilities.by_class.items()},
             "estimated_coverage": None
             if probabilities.estimated is None
             else asdict(probabilities.estimated.coverage),
@@ -109,8 +97,14 @@ def _figures(
     }
 
 
-def _threshold_value(value: float) -> float | None:
-    return None if np.isnan(value) or value >= NEVER else float(value)
+def _of_threshold(threshold: Threshold) -> dict[str, Any]:
+    value = threshold.value
+    return {
+        "value": None if np.isnan(value) or value >= NEVER else float(value),
+        "rule": threshold.rule,
+        "coverage": asdict(threshold.coverage),
+        "error": asdict(threshold.error),
+    }
 
 
 def rule(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from fewshot_lab.errors import FewshotLabError, NoProject, Stopped
+from fewshot_lab.errors import FewshotLabError, NoProject, Stopped, as_sentence
 from fewshot_lab.files import write_atomically
 from fewshot_lab.home import MARKER
 from fewshot_lab.progress import Progress, silent
@@ -173,10 +173,8 @@ class Project(ProjectCore):
             raise FewshotLabError(f"There is already a project named {name!r}.")
         if folder.exists() and any(folder.iterdir()):
             raise FewshotLabError(f"{folder} exists and is not empty: choose another name.")
-        try:
+        with as_sentence(f"{folder} cannot be made"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise FewshotLabError(f"{folder} cannot be made: {error.strerror}.") from None
         store = None
         try:
             project_id = uuid4().hex

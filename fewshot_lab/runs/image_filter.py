@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.words import first_few
 
 if TYPE_CHECKING:
     from fewshot_lab.project import ProjectCore
@@ -73,9 +74,8 @@ def _hint(wanted: str, there: Sequence[str] | dict[str, list[str]]) -> str:
     close = difflib.get_close_matches(wanted, list(there), n=3)
     if close:
         return f"; did you mean {' or '.join(close)}?"
-    some = list(there)[:_NAMED]
-    more = f" and {len(there) - len(some)} more" if len(there) > len(some) else ""
-    return f": there {'is' if len(there) == 1 else 'are'} {', '.join(some)}{more}." if some else "."
+    are = "is" if len(there) == 1 else "are"
+    return f": there {are} {first_few(list(there), _NAMED)}." if there else "."
 
 
 def cells_of(row: Any) -> dict[str, str]:

@@ -19,6 +19,7 @@ from fewshot_lab.pretrain import (
     Recipe,
     RecommendedRecipe,
     RunImage,
+    check_recipe,
     propose_modality,
 )
 from fewshot_lab.runs.image_filter import ImageFilter, cells_of
@@ -216,8 +217,6 @@ def prepare_run(
     FewshotLabError
         Where it cannot work; nothing is made then.
     """
-    from fewshot_lab.pretrain import check_recipe
-
     chosen, classes = images or run_images(projects, where=where)
     names = [project.name for project in projects]
     here = device if check_device else "cpu"

@@ -18,6 +18,7 @@ from fewshot_lab.stats.intervals import (
     Interval,
     balanced,
     effective_size,
+    share_of_groups,
     student,
     widened,
     wilson,

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_lab.stats.intervals import Interval, codes, effective_size, wilson
+from fewshot_lab.stats.intervals import Interval, codes, share_of_groups
 
 Float = NDArray[np.float64]
 UNKNOWN = (-1.0, 1.0)
@@ -86,8 +86,7 @@ def raw_agreement(counts: NDArray[Any], groups: NDArray[Any] | None = None) -> I
     if not n:
         return Interval(float("nan"), 0.0, 1.0, 0)
     code = _grouped(None if groups is None else np.asarray(groups)[several], n)
-    size = effective_size(agree, np.arange(n) if code is None else code)
-    return wilson(float(agree.mean()) * size, size, images=n)
+    return share_of_groups(agree, np.arange(n) if code is None else code)
 
 
 def cohen_parts(first: Float, second: Float) -> _Parts:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.stats.agreement import UNKNOWN, _Parts, kappa_interval
-from fewshot_lab.stats.intervals import Interval, codes, effective_size, wilson
+from fewshot_lab.stats.intervals import Interval, codes, effective_size, share_of_groups
 from fewshot_lab.stats.reliability import bins_for, calibration_error
 
 Float = NDArray[np.float64]
@@ -166,9 +166,7 @@ def at_least(
     out = []
     for k in range(1, probabilities.shape[1]):
         p, came = np.clip(tails[:, k], 0.0, 1.0), y >= k
-        hits = came.astype(np.float64)
-        size = effective_size(hits, groups)
-        observed = wilson(float(hits.mean()) * size, size, images=len(y))
+        size = effective_size(came.astype(np.float64), groups)
         error, _ = calibration_error(p, came, groups, bins_for(size))
-        out.append(AtLeast(k, float(p.mean()), observed, error))
+        out.append(AtLeast(k, float(p.mean()), share_of_groups(came, groups), error))
     return tuple(out)

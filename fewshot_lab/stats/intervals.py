@@ -1,6 +1,7 @@
 """Every number with its doubt."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -105,6 +106,20 @@ def codes(values: ArrayLike) -> NDArray[np.int64]:
     array = np.asarray(values)
     # Objects of several types cannot be sorted; numbers as text would take ten times as long.
     return np.unique(array.astype(str) if array.dtype == object else array, return_inverse=True)[1]
+
+
+def share_of_groups(hits: NDArray[Any], groups: NDArray[np.int64]) -> Interval:
+    """Return how often images were right, with Wilson's interval at their effective size.
+
+    Parameters
+    ----------
+    hits : array (m,)
+        0 to 1, or False and True.
+    groups : array (m,)
+    """
+    hits = hits.astype(np.float64)
+    worth = effective_size(hits, groups)
+    return wilson(float(hits.mean()) * worth if len(hits) else 0.0, worth, images=len(hits))
 
 
 def effective_size(hits: NDArray[np.float64], groups: NDArray[np.int64]) -> float:

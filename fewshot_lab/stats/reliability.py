@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.stats.evidence import Evidence
-from fewshot_lab.stats.intervals import Interval, effective_size, wilson
+from fewshot_lab.stats.intervals import Interval, effective_size, share_of_groups
 
 Float = NDArray[np.floating[Any]]
 
@@ -66,9 +66,7 @@ def reliability(evidence: Evidence, *, seed: int = 0) -> Reliability:
     count = bins_for(size)
     bins = []
     for rows in np.array_split(order, min(count, n)):
-        hits = right[rows].astype(np.float64)
-        worth = effective_size(hits, evidence.groups[rows])
-        accuracy = wilson(float(hits.mean()) * worth, worth, images=len(rows))
+        accuracy = share_of_groups(right[rows], evidence.groups[rows])
         bins.append(Bin(float(confidence[rows].mean()), accuracy))
     error, plain = calibration_error(confidence, right, evidence.groups, count, seed=seed)
     return Reliability(tuple(bins), error, plain, float(confidence.mean()), float(right.mean()))

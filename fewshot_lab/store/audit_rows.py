@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, func, select
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.store.database import Database, chunks, next_key
+from fewshot_lab.store.database import Database, next_key, rows_where
 from fewshot_lab.store.image_rows import AuditDraw
 from fewshot_lab.store.queries import moment, ordinals_of
 from fewshot_lab.store.schema import actions, audit_draws, audit_images, images
@@ -44,10 +44,9 @@ class AuditSet:
             ordinals = ordinals_of(connection, list(dict.fromkeys(ids)))
             if lost := [image_id for image_id in ids if image_id not in ordinals]:
                 raise FewshotLabError(f"There is no image with the id “{lost[0]}” in this project.")
-            drawn: set[int] = set()
-            for some in chunks(list(ordinals.values())):
-                query = select(audit_images.c.image).where(audit_images.c.image.in_(some))
-                drawn.update(connection.scalars(query))
+            query = select(audit_images.c.image)
+            among = rows_where(connection, query, audit_images.c.image, ordinals.values())
+            drawn = {row.image for row in among}
             new = [ordinal for ordinal in ordinals.values() if ordinal not in drawn]
             if not new:
                 return

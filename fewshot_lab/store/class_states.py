@@ -46,16 +46,9 @@ def class_states(connection: Connection, at: int | None = None) -> dict[int, Cla
 
 def state_of(row: RowMapping) -> ClassState:
     """Turn a row of the log into a state."""
-    return ClassState(
-        id=row["class_id"],
-        name=row["name"],
-        color=row["color"],
-        position=row["position"],
-        retired=bool(row["retired"]),
-        merged_into=row["merged_into"],
-        withdrawn=bool(row["withdrawn"]),
-        event_id=row["id"],
-    )
+    values = {field: row[field] for field in FIELDS}
+    values |= {flag: bool(row[flag]) for flag in ("retired", "withdrawn")}
+    return ClassState(id=row["class_id"], event_id=row["id"], **values)
 
 
 def store_states(connection: Connection, action_id: int, changed: Collection[ClassState]) -> None:
@@ -66,13 +59,10 @@ def store_states(connection: Connection, action_id: int, changed: Collection[Cla
             "id": first + offset,
             "action": action_id,
             "class_id": state.id,
-            "name": state.name,
-            "color": state.color,
-            "position": state.position,
-            "retired": int(state.retired),
-            "merged_into": state.merged_into,
-            "withdrawn": int(state.withdrawn),
             "before": state.event_id or None,
+            **{field: getattr(state, field) for field in FIELDS},
+            "retired": int(state.retired),
+            "withdrawn": int(state.withdrawn),
         }
         for offset, state in enumerate(changed)
     ]

@@ -11,7 +11,7 @@ from threading import Lock
 from sqlalchemy import Connection, Select, func, select
 
 from fewshot_lab.store.class_states import class_states, live_targets
-from fewshot_lab.store.database import chunks
+from fewshot_lab.store.database import rows_where
 from fewshot_lab.store.label_rows import Label
 from fewshot_lab.store.queries import moment
 from fewshot_lab.store.schema import actions, events, images, team_events
@@ -242,19 +242,15 @@ def _states(
     rows = connection.execute(query).all()
     # What undo or redo brought back is said by the event it came from.
     back = [row[3] for row in rows if row[3] != row[4] and row[3] is not None]
-    action_of: dict[int, int] = {}
-    for some in chunks(back):
-        which = select(events.c.id, events.c.action).where(events.c.id.in_(some))
-        action_of.update((row[0], row[1]) for row in connection.execute(which))
+    which = select(events.c.id, events.c.action)
+    action_of: dict[int, int] = dict(rows_where(connection, which, events.c.id, back))
     by: dict[int, tuple[str, datetime, bool, str | None]] = {}
-    for some in chunks(list({row[5] for row in rows} | set(action_of.values()))):
-        who = select(
-            actions.c.id, actions.c.annotator, actions.c.time, actions.c.machine, actions.c.view
-        )
-        for action, annotator, at, machine, view in connection.execute(
-            who.where(actions.c.id.in_(some))
-        ):
-            by[action] = (annotator, moment(at), bool(machine), view)
+    who = select(
+        actions.c.id, actions.c.annotator, actions.c.time, actions.c.machine, actions.c.view
+    )
+    among = {row[5] for row in rows} | set(action_of.values())
+    for action, annotator, at, machine, view in rows_where(connection, who, actions.c.id, among):
+        by[action] = (annotator, moment(at), bool(machine), view)
     states: dict[tuple[str, str], Label | None] = {}
     for image_id, kind, class_id, origin, event_id, action in rows:
         annotator = by[action][0]

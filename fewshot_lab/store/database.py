@@ -1,14 +1,24 @@
 """One connection to one database, with the little in which SQLite and PostgreSQL differ."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import RLock
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Engine, func, inspect, select, text
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    func,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, TimeoutError
 
 from fewshot_lab.errors import FewshotLabError, Unavailable
@@ -264,6 +274,14 @@ def chunks(values: Sequence[T], size: int = _CHUNK) -> Iterator[Sequence[T]]:
     """Cut a long list into pieces that fit the number of parameters of one statement."""
     for start in range(0, len(values), size):
         yield values[start : start + size]
+
+
+def rows_where(
+    connection: Connection, query: Select[Any], column: ColumnElement[Any], values: Iterable[Any]
+) -> Iterator[Any]:
+    """Yield the rows of a query in which a column has one of many values."""
+    for some in chunks(list(values)):
+        yield from connection.execute(query.where(column.in_(some)))
 
 
 def next_key(connection: Connection, column: Column[Any]) -> int:

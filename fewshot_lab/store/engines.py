@@ -11,7 +11,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import QueuePool
 
-from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.errors import FewshotLabError, as_sentence
 
 BUSY_SECONDS = 30
 
@@ -62,10 +62,8 @@ def sqlite_engine(file: Path) -> Engine:
             raise
         return connection
 
-    try:
+    with as_sentence(f"{file.parent} cannot be made"):
         file.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FewshotLabError(f"{file.parent} cannot be made: {error.strerror}.") from None
     engine = create_engine(
         "sqlite://", creator=connect, poolclass=QueuePool, pool_size=8, max_overflow=56
     )
@@ -96,7 +94,7 @@ def readable_copy(file: Path, folder: Path) -> Path:
         Where it cannot be read, or there is no room for the copy.
     """
     copy = folder / file.name
-    try:
+    with as_sentence(f"{file} cannot be read"):
         try:
             with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as source:
                 copy_sqlite(source, copy)
@@ -105,8 +103,6 @@ def readable_copy(file: Path, folder: Path) -> Path:
                 part = file.with_name(file.name + suffix)
                 if part.exists():
                     shutil.copyfile(part, folder / part.name)
-    except OSError as error:
-        raise FewshotLabError(f"{file} cannot be read: {error.strerror}.") from None
     return copy
 
 

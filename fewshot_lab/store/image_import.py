@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from fewshot_lab.store.database import Database, chunks, next_key
+from fewshot_lab.store.database import Database, chunks, next_key, rows_where
 from fewshot_lab.store.image_rows import AddReport, NewImage
 from fewshot_lab.store.known_files import KnownFiles
 from fewshot_lab.store.schema import files, images, refused
@@ -198,20 +198,14 @@ class _Batch:
 
 
 def _known_images(connection: Connection, ids: Sequence[str]) -> dict[str, _Row]:
-    rows: dict[str, _Row] = {}
-    for some in chunks(list(dict.fromkeys(ids))):
-        for row in connection.execute(select(images).where(images.c.id.in_(some))).mappings():
-            rows[row["id"]] = dict(row)
-    return rows
+    rows = rows_where(connection, select(images), images.c.id, set(ids))
+    return {row.id: row._asdict() for row in rows}
 
 
 def _known_files(connection: Connection, sources: Sequence[str]) -> dict[tuple[str, int], _Row]:
-    rows: dict[tuple[str, int], _Row] = {}
-    for some in chunks(list(dict.fromkeys(sources))):
-        query = select(files).where(files.c.source.in_(some), files.c.replaced == 0)
-        for row in connection.execute(query).mappings():
-            rows[row["source"], row["source_frame"]] = dict(row)
-    return rows
+    query = select(files).where(files.c.replaced == 0)
+    rows = rows_where(connection, query, files.c.source, set(sources))
+    return {(row.source, row.source_frame): row._asdict() for row in rows}
 
 
 def _fill_in(row: _Row, record: NewImage, report: AddReport) -> bool:

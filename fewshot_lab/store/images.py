@@ -8,7 +8,7 @@ from threading import Lock
 from sqlalchemy import func, or_, select
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.store.database import Database, chunks
+from fewshot_lab.store.database import Database, chunks, rows_where
 from fewshot_lab.store.image_query import files_in_use, image_columns, image_rows
 from fewshot_lab.store.image_rows import FileRow, ImageColumns, ImageRow
 from fewshot_lab.store.queries import plain_rows
@@ -144,15 +144,10 @@ class Images:
 
     def ids_of_sources(self, sources: Iterable[str]) -> dict[tuple[str, int], str]:
         """Return the ids of the images that came from some files, by file and frame."""
-        ids: dict[tuple[str, int], str] = {}
         query = files_in_use(files.c.source, files.c.source_frame, images.c.id)
         with self._database.read() as connection:
-            for some in chunks(list(sources)):
-                for source, frame, image_id in connection.execute(
-                    query.where(files.c.source.in_(some))
-                ):
-                    ids[source, frame] = image_id
-        return ids
+            rows = rows_where(connection, query, files.c.source, sources)
+            return {(source, frame): image_id for source, frame, image_id in rows}
 
     def sources_of(self, ids: Sequence[str]) -> dict[str, list[tuple[str, int]]]:
         """Return the files and frames that images came from, by id, in their order."""
@@ -161,11 +156,8 @@ class Images:
             files.c.seq
         )
         with self._database.read() as connection:
-            for some in chunks(list(ids)):
-                for image_id, source, frame in connection.execute(
-                    query.where(images.c.id.in_(some))
-                ):
-                    places.setdefault(image_id, []).append((source, frame))
+            for image_id, source, frame in rows_where(connection, query, images.c.id, ids):
+                places.setdefault(image_id, []).append((source, frame))
         return places
 
     def groups(self) -> set[str]:

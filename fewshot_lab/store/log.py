@@ -53,18 +53,14 @@ class Log:
             ids = [row["id"] for row in rows]
             undone = action_log.undone_among(connection, ids)
             examples = _examples(connection, ids)
+        stored = ("annotator", "sentence", "view", "n_images", "what", "strategy")
         return [
             HistoryRow(
                 action_id=row["id"],
                 time=moment(row["time"]),
-                annotator=row["annotator"],
-                sentence=row["sentence"],
-                view=row["view"],
-                n_images=row["n_images"],
                 undone=row["id"] in undone,
                 example_ids=tuple(examples.get(row["id"], ())),
-                what=row["what"],
-                strategy=row["strategy"],
+                **{name: row[name] for name in stored},
             )
             for row in rows
         ]

@@ -6,7 +6,6 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from pathlib import Path
-from uuid import uuid4
 
 from sqlalchemy import Connection, func, inspect, select, text
 
@@ -14,6 +13,7 @@ from fewshot_lab.store import schema
 from fewshot_lab.store.chain import seal
 from fewshot_lab.store.copying import copy_rows
 from fewshot_lab.store.engines import copy_sqlite
+from fewshot_lab.whole_files import writing_beside
 
 
 def make_tables(connection: Connection, place: str | None, rows: Connection | None = None) -> None:
@@ -71,16 +71,12 @@ def copy_schema(place: str, version: int) -> str:
 
 def _keep_copy(connection: Connection, place: str | None, file: Path | None, version: int) -> None:
     if file is not None:
-        beside = file.with_name(f".{file.name}.{uuid4().hex[:8]}.part")
-        try:
+        with writing_beside(file.with_name(f"{file.name}.version-{version}")) as beside:
             # The connection that is about to write cannot be copied from; others still read.
             with closing(sqlite3.connect(file)) as source:
                 copy_sqlite(source, beside)
             with beside.open("rb+") as stream:
                 os.fsync(stream.fileno())
-            beside.replace(file.with_name(f"{file.name}.version-{version}"))
-        finally:
-            beside.unlink(missing_ok=True)
     elif place:
         kept = copy_schema(place, version)
         connection.execute(text(f'DROP SCHEMA IF EXISTS "{kept}" CASCADE'))

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, func, select
 
-from fewshot_lab.store.database import chunks
+from fewshot_lab.store.database import chunks, rows_where
 from fewshot_lab.store.schema import actions, events, images
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -37,10 +37,8 @@ NO_LABEL = OwnLabel(None, "clear", None)
 
 def ordinals_of(connection: Connection, ids: Sequence[str]) -> dict[str, int]:
     """Return the row numbers of images, in the order of ``ids``; unknown ones are left out."""
-    ordinals: dict[str, int] = {}
-    for some in chunks(ids):
-        query = select(images.c.id, images.c.ordinal).where(images.c.id.in_(some))
-        ordinals.update((row[0], row[1]) for row in connection.execute(query))
+    query = select(images.c.id, images.c.ordinal)
+    ordinals = {row[0]: row[1] for row in rows_where(connection, query, images.c.id, ids)}
     return {image_id: ordinals[image_id] for image_id in ids if image_id in ordinals}
 
 
@@ -76,12 +74,9 @@ def own_labels(
 
 def own_labels_of_events(connection: Connection, event_ids: Iterable[int]) -> dict[int, OwnLabel]:
     """Return what events of annotators said."""
-    labels: dict[int, OwnLabel] = {}
-    for some in chunks(list(event_ids)):
-        query = select(events.c.id, events.c.kind, events.c.class_id).where(events.c.id.in_(some))
-        for event_id, kind, class_id in connection.execute(query):
-            labels[event_id] = OwnLabel(event_id, kind, class_id)
-    return labels
+    query = select(events.c.id, events.c.kind, events.c.class_id)
+    rows = rows_where(connection, query, events.c.id, event_ids)
+    return {row.id: OwnLabel(*row) for row in rows}
 
 
 def position_at(connection: Connection, at: int | datetime | None) -> int | None:

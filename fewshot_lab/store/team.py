@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import known_fields
 from fewshot_lab.store.names import LONGEST_NAME, tidy_name
 
 RULES = {
@@ -92,8 +93,7 @@ class Team:
     @classmethod
     def from_json(cls, text: str) -> Team:
         """Return what was stored; what this version does not know is left out."""
-        known = {field.name for field in fields(cls)}
-        values = {key: value for key, value in json.loads(text).items() if key in known}
+        values = known_fields(cls, json.loads(text))
         for key in ("annotators", "seniors"):
             values[key] = tuple(values.get(key, ()))
         return cls(**values)

@@ -149,7 +149,7 @@ def switch(project: Project, backbone: Backbone) -> None:
     if not usable:
         raise FewshotLabError(sentence)
     if project.store.ids():
-        work.start(project, "prepare", ["--backbone", backbone.name])
+        work.start(project, "prepare", backbone=backbone.name)
     else:
         project.store.set("backbone", backbone.name)
 

@@ -35,7 +35,7 @@ def show(project: Project, name: str) -> None:
                 "Labels stay, and nothing is switched before you have compared."
             )
             if st.button("Try it on this project", type="primary", key=f"fl-try-{name}"):
-                work.start(project, "try-backbone", ["--backbone", name])
+                work.start(project, "try-backbone", backbone=name)
                 st.rerun()
             return
         compare(project, name, trial)

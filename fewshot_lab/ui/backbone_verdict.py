@@ -37,7 +37,7 @@ def show(project: Project, *, busy: bool, use: Callable[[Project, str], None]) -
         if better and st.button("Switch to it", type="primary", key="fl-better", disabled=busy):
             use(project, better)
         if st.button(label, key="fl-compare-labels", disabled=busy):
-            work.start(project, VERB, [])
+            work.start(project, VERB)
             st.rerun()
 
 

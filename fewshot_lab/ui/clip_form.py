@@ -26,6 +26,7 @@ from fewshot_lab.images import (
     plan_clip,
 )
 from fewshot_lab.project import Project, seconds_to_embed
+from fewshot_lab.ui.choices import segments
 from fewshot_lab.ui.fragments import muted
 from fewshot_lab.ui.on_error import alert
 from fewshot_lab.words import count, duration, plural
@@ -86,16 +87,8 @@ def ask_clips(project: Project, clips: Clips) -> ClipSettings:
 
 
 def _which_frames() -> tuple[float | str, int, bool]:
-    way = st.segmented_control(
-        "Frames to take",
-        list(WAYS),
-        format_func=WAYS.__getitem__,
-        default=RATE,
-        required=True,
-        key="fl-clip-way",
-    )
+    frames: float | str = segments("Frames to take", WAYS, key="fl-clip-way") or RATE
     rate, most, poor = st.columns([1, 1, 2], vertical_alignment="bottom")
-    frames: float | str = way or RATE
     if frames == RATE:
         frames = rate.number_input(
             "Frames a second", 0.01, 100.0, 1.0, 0.5, key="fl-clip-rate", help="0.5: every 2 s"
@@ -274,15 +267,11 @@ def _plan(file: Path, path: str, settings: ClipSettings) -> ClipPlan:
 _frame = while_unchanged(8)(first_frame)
 
 
-def clip_arguments(settings: ClipSettings) -> list[str]:
+def clip_options(settings: ClipSettings) -> dict[str, object]:
     """Return the options of the verb import that say the same, those that are not the default."""
-    arguments: list[str] = []
-    if settings.frames != DEFAULT.frames:
-        arguments += ["--frames", str(settings.frames)]
-    if settings.most != DEFAULT.most:
-        arguments += ["--most-frames", str(settings.most)]
-    if settings.keep_poor:
-        arguments.append("--keep-poor")
-    for pattern, box in settings.boxes:
-        arguments += ["--box", f"{pattern}:{','.join(map(str, box))}"]
-    return arguments
+    return {
+        "frames": settings.frames if settings.frames != DEFAULT.frames else None,
+        "most_frames": settings.most if settings.most != DEFAULT.most else None,
+        "keep_poor": settings.keep_poor,
+        "box": [f"{pattern}:{','.join(map(str, box))}" for pattern, box in settings.boxes],
+    }

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from functools import partial
-from html import escape
 from pathlib import Path
 
 import streamlit as st
@@ -17,8 +16,7 @@ from fewshot_lab.project import Project
 from fewshot_lab.stats import Interval
 from fewshot_lab.ui import other_tools, pages, report_form, work
 from fewshot_lab.ui.empty import empty
-from fewshot_lab.ui.fragments import muted
-from fewshot_lab.ui.glossary import explained
+from fewshot_lab.ui.fragments import fragment, muted
 from fewshot_lab.ui.newest_snapshot import newest_snapshot
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.session import annotator
@@ -47,15 +45,7 @@ def show(project: Project) -> None:
     left, right = st.columns([3, 2], gap="large")
     with left, sentences():
         st.header("A bundle that works without the app")
-        st.html(
-            '<table class="fl-table">'
-            + "".join(
-                f"<tr><td><b>{escape(a)}</b><br>"
-                f"<span class='fl-muted'>{explained(b)}</span></td></tr>"
-                for a, b in CONTENTS
-            )
-            + "</table>"
-        )
+        st.html(fragment("projects", "contents", CONTENTS))
     with right, sentences():
         st.header("The classifier")
         snapshot = newest_snapshot(project)
@@ -175,7 +165,7 @@ def report(project: Project, *, ready: bool, busy: bool) -> None:
     with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
         if st.button("Write the report", disabled=not ready or busy):
             path.parent.mkdir(parents=True, exist_ok=True)
-            work.start(project, "report", ["--out", str(path)])
+            work.start(project, "report", out=path)
             st.rerun()
         if path.exists():
             name = f"{project.name}-report.html"
@@ -206,8 +196,7 @@ def what_it_is(project: Project) -> str:
         accuracy = f"{_measured(audit.accuracy)}, on images drawn at random"
         rows.append(("Accuracy", accuracy if audit.until_narrow == 0 else lack))
     rows.append(("Backbone", f"{project.backbone.card.title}, {project.backbone.card.licence}"))
-    lines = "".join(f"<dt>{explained(a)}</dt><dd>{explained(b)}</dd>" for a, b in rows)
-    return f'<dl class="fl-facts">{lines}</dl>'
+    return fragment("projects", "facts", rows)
 
 
 def _measured(accuracy: Interval) -> str:
@@ -224,12 +213,16 @@ def named(names: list[str]) -> str:
 def start(project: Project, *, file_names: bool = False) -> "jobs.Job":
     """Start the job that writes a bundle and its ZIP; the licence is accepted by now."""
     target = exports_folder(project) / f"{project.name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    options = [str(target), "--zip"]
-    if must_be_accepted(project.backbone.card.licence_class):
-        options += ["--licence-accepted", "--accepted-by", annotator()]
-    if file_names:
-        options.append("--file-names")
-    return work.start(project, "export", options)
+    asked = must_be_accepted(project.backbone.card.licence_class)
+    return work.start(
+        project,
+        "export",
+        str(target),
+        zip=True,
+        licence_accepted=asked,
+        accepted_by=annotator() if asked else None,
+        file_names=file_names,
+    )
 
 
 def row(project: Project, bundle: WrittenBundle, number: int) -> None:
@@ -238,11 +231,8 @@ def row(project: Project, bundle: WrittenBundle, number: int) -> None:
     with st.container(
         horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"
     ):
-        st.html(
-            f'<div class="fl-number"><b>{escape(bundle.folder.name)}</b> · {when}<br>'
-            f'<span class="fl-muted">{explained(bundle.classifier)}. Checked on '
-            f"{plural(bundle.n_images, 'image')}: {difference(bundle.difference)}.</span></div>"
-        )
+        facts = (bundle.classifier, bundle.n_images, difference(bundle.difference))
+        st.html(fragment("projects", "bundle", bundle.folder.name, when, *facts))
         with st.container(horizontal=True, gap="medium", width="content"):
             if bundle.zip_path.exists():
                 download(bundle.zip_path, "Download ZIP", key=f"fl-zip-{bundle.folder.name}")

@@ -51,5 +51,5 @@ def make_demo() -> Project:
     except FewshotLabError:
         return project_named(DEMO)  # another visitor was a moment faster
     project.rename(TITLE)
-    work.start(project, "demo", [])
+    work.start(project, "demo")
     return project

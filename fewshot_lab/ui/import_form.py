@@ -217,6 +217,6 @@ def start(project: Project, paths: list[Path], **how: Any) -> None:
     if any(not path.is_relative_to(project.folder) for path in paths):
         visitor.require_browsing()
     st.session_state.pop("fl-clip-of", None)
-    work.start(project, "import", sources.import_arguments(paths, **how))
+    work.start(project, "import", *sources.import_arguments(paths, **how))
     st.session_state["fl-turn"] += 1  # the next import begins with an empty form
     pages.go("import", project.name)

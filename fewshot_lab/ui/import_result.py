@@ -10,6 +10,7 @@ from fewshot_lab.project import Project, import_sentence
 from fewshot_lab.ui import pages, work
 from fewshot_lab.ui.fragments import fragment
 from fewshot_lab.ui.on_error import note
+from fewshot_lab.ui.written_file import download_csv
 from fewshot_lab.words import plural
 
 LISTED = 500
@@ -46,34 +47,19 @@ def show(project: Project) -> bool:
         expanded=len(refused) <= 8 or not any_image,
     )
     if report is not None:
-        files_table(
-            f"{plural(len(report.get('notes', [])), 'note')} on videos",
-            ("Video", "Note"),
-            [(path, note) for path, note in report.get("notes", [])],
-            "notes.csv",
-            expanded=True,
-        )
-        files_table(
-            f"{plural(len(report.get('volume_notes', [])), 'remark')} on volumes",
-            ("First slice", "Note"),
-            report.get("volume_notes", []),
-            "volumes.csv",
-            expanded=len(report.get("volume_notes", [])) <= 8,
-        )
+        notes, volumes = report.get("notes", []), report.get("volume_notes", [])
+        title = f"{plural(len(notes), 'note')} on videos"
+        files_table(title, ("Video", "Note"), notes, "notes.csv", expanded=True)
+        title, few = f"{plural(len(volumes), 'remark')} on volumes", len(volumes) <= 8
+        files_table(title, ("First slice", "Note"), volumes, "volumes.csv", expanded=few)
         paths = paths_of(project, sorted({first for _, first in report["duplicates"]}))
-        duplicates = [(path, paths.get(first, first)) for path, first in report["duplicates"]]
-        files_table(
-            f"{plural(len(duplicates), 'duplicate')} linked to the first file",
-            ("File", "Same pixels as"),
-            duplicates,
-            "duplicates.csv",
-        )
-        files_table(
-            f"{plural(len(report.get('conflicts', [])), 'duplicate')} with another reference label",
-            ("File", "Same pixels as"),
-            [(path, paths.get(first, first)) for path, first in report.get("conflicts", [])],
-            "conflicts.csv",
-        )
+        for kind, words in (
+            ("duplicates", "linked to the first file"),
+            ("conflicts", "with another reference label"),
+        ):
+            same = [(path, paths.get(first, first)) for path, first in report.get(kind, [])]
+            title = f"{plural(len(same), 'duplicate')} {words}"
+            files_table(title, ("File", "Same pixels as"), same, f"{kind}.csv")
     files_table(
         f"{plural(len(failed), 'image')} could not be embedded",
         ("File", "Reason"),
@@ -95,14 +81,8 @@ def flawless(project: Project, watched: str | None) -> bool:
 def leaves_out(report: dict[str, Any]) -> bool:
     """Say whether an import left out what its user may miss."""
     unread = set(report.get("ignored", ())) - BESIDE
-    return bool(
-        report["refused"]
-        or report.get("conflicts")
-        or report.get("notes")
-        or report.get("volume_notes")
-        or unread
-        or failed_to_embed(report)
-    )
+    listed = any(report.get(key) for key in ("refused", "conflicts", "notes", "volume_notes"))
+    return bool(listed or unread or failed_to_embed(report))
 
 
 def failed_to_embed(report: dict[str, Any] | None) -> list[tuple[str, str]]:
@@ -133,15 +113,7 @@ def files_table(
         st.html(table_html(columns, rows[:LISTED]))
         if len(rows) > LISTED:
             st.caption(f"The first {LISTED}; the CSV has all of them.")
-        st.download_button(
-            "Download as CSV",
-            csv_bytes(columns, rows),
-            file_name,
-            "text/csv",
-            key=f"fl-{file_name}",
-            on_click="ignore",
-            type="tertiary",
-        )
+        download_csv(csv_bytes(columns, rows), file_name, type="tertiary")
 
 
 def table_html(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -31,6 +31,7 @@ from fewshot_lab.runs import (
     start_run,
 )
 from fewshot_lab.ui import visitor
+from fewshot_lab.ui.choices import select
 from fewshot_lab.ui.on_error import note
 from fewshot_lab.ui.run_recipe import (
     ask_what_learns,
@@ -213,13 +214,8 @@ def _recommended(
     starts = {card.name: card.title for card in cards() if not card.name.startswith("run:")}
     starts |= {f"run:{r.name}": f"Run {r.name}" for r in visitor.visible_runs() if r.backbone}
     starts |= {"scratch": SCRATCH} | ({"file": FILE} if visitor.may("browse") else {})
-    start = left.selectbox(
-        "Start from",
-        list(starts),
-        index=list(starts).index(USUAL),
-        format_func=lambda s: starts[s],
-        key="fl-run-start",
-    )
+    with left:
+        start = select("Start from", starts, USUAL, key="fl-run-start")
     kinds = list(PRESETS)
     modality = middle.selectbox(
         "Kind of image",

@@ -39,7 +39,7 @@ def show_export(project: Project) -> None:
         with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
             if st.button(f"Write for {form.title}", key="fl-tool-write"):
                 file.parent.mkdir(parents=True, exist_ok=True)
-                work.start(project, "exchange-out", [str(file), "--as", kind])
+                work.start(project, "exchange-out", str(file), as_=kind)
                 st.rerun()
             if file.exists():
                 download(file, f"Download {file.name}", key=f"fl-tool-download-{kind}")
@@ -92,9 +92,9 @@ def show_import(project: Project) -> None:
             st.session_state["fl-from-turn"] += 1
             if incoming.boxes:  # each is read from its image, and embedded: work for a job
                 [kept] = sources.keep_drop([dropped], project.folder, by_table=False)
-                words = [str(kept / file.name), "--as", kind, "--boxes", "--prepare"]
-                words += ["--annotator", session.annotator(), "--apart", apart]
-                work.start(project, CUT, words)
+                who: dict[str, str] = {"annotator": session.annotator(), "apart": apart}
+                words = str(kept / file.name), "--boxes", "--prepare"
+                work.start(project, CUT, *words, as_=kind, **who)
                 pages.go("import", project.name)
             taken = take_in(project, file, kind, session.annotator(), apart=apart)
             st.session_state[DONE] = (project.name, taken.sentence)

@@ -43,10 +43,9 @@ def from_pacs(project: Project) -> None:
             "localizers left out."
         )
     if st.button("Fetch", type="primary", disabled=not chosen, key="fl-pacs-fetch"):
-        words = [*named(project, chosen), "--prepare", "--slices", str(step)]
-        words += ["--group-field", group] if group else []
         modality = st.session_state["fl-pacs-modality"].strip().upper()
-        work.start(project, VERB, words + (["--modality", modality] if modality else []))
+        options = {"slices": step, "group_field": group, "modality": modality}
+        work.start(project, VERB, *named(project, chosen), "--prepare", **options)
         del st.session_state["fl-pacs-found"]
         # The form leaves the page meanwhile; the next one begins with the same choice.
         st.session_state["fl-turn"] = st.session_state.get("fl-turn", 0) + 1
@@ -106,7 +105,7 @@ def named(project: Project, studies: list[FoundStudy], option: str = "") -> list
     if option:
         codes = [word for code in codes for word in (option, code)]
     days = dict.fromkeys(study.date for study in studies if study.date)
-    return [*codes, *(word for day in days for word in ("--date", day))]
+    return [*codes, *work.command_options(date=list(days))]
 
 
 def _row(study: FoundStudy) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export import GroupTally, StoredPredictions, group_finder
 from fewshot_lab.ui.evaluate.grouping import OWN, PATTERNS
 from fewshot_lab.ui.fragments import fragment, muted
+from fewshot_lab.ui.written_file import download_csv
 from fewshot_lab.words import plural
 
 NONE = "No answer for each"
@@ -37,14 +38,7 @@ def show(predictions: StoredPredictions) -> None:
                 "no rule for them, so nobody measured how good this is."
             )
         muted(how)
-        st.download_button(
-            "Download as CSV",
-            csv_bytes(tally.header(), tally.rows()),
-            "predictions.groups.csv",
-            "text/csv",
-            on_click="ignore",
-            key="fl-groups-csv",
-        )
+        download_csv(csv_bytes(tally.header(), rows), "predictions.groups.csv")
     shown = [dict(zip(tally.header(), row, strict=True)) for row in rows[:SHOWN]]
     st.html(fragment("clinical", "predicted", shown, noun, predictions.colours))
     if len(rows) > SHOWN:

@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from fewshot_lab import jobs
-from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.errors import as_sentence
 from fewshot_lab.evaluation import HEADLINE
 from fewshot_lab.export import (
     Bundle,
@@ -26,13 +26,14 @@ from fewshot_lab.home import home
 from fewshot_lab.project import Project
 from fewshot_lab.ui import pages, predicted_groups, visitor, work
 from fewshot_lab.ui.empty import empty
-from fewshot_lab.ui.glossary import explained
+from fewshot_lab.ui.fragments import fragment
 from fewshot_lab.ui.import_result import files_table
 from fewshot_lab.ui.on_error import note, sentences
 from fewshot_lab.ui.sources import keep_drop
 from fewshot_lab.ui.written_bundles import written_bundles
+from fewshot_lab.ui.written_file import download_csv
 from fewshot_lab.web import api_url
-from fewshot_lab.words import count, percent, plural
+from fewshot_lab.words import count, plural
 
 ANOTHER = "A ZIP from elsewhere"
 SHOWN = 30
@@ -100,7 +101,7 @@ def start(base: Path, bundle: Path, dropped: Sequence[Any]) -> "jobs.Job":
     folder.mkdir(parents=True)
     try:
         write_sources(folder, keep_drop(dropped, folder, by_table=False))
-        return work.start(base, VERB, [str(folder), str(bundle)])
+        return work.start(base, VERB, str(folder), str(bundle))
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -161,11 +162,10 @@ def keep_zip(base: Path, file: Any) -> Path:
     if st.session_state.get("fl-kept-zip") != file.file_id or not path.is_file():
         beside = path.with_name("new.zip")
         try:
-            write_atomically(beside, bytes(file.getbuffer()))
-            with Bundle.open(beside):
-                beside.replace(path)
-        except OSError as error:
-            raise FewshotLabError(f"The bundle could not be kept: {error.strerror}.") from None
+            with as_sentence("The bundle could not be kept"):
+                write_atomically(beside, bytes(file.getbuffer()))
+                with Bundle.open(beside):
+                    beside.replace(path)
         finally:
             beside.unlink(missing_ok=True)
         st.session_state["fl-kept-zip"] = file.file_id
@@ -198,13 +198,7 @@ def draw(
                 forget(job)
                 st.rerun()
             if images:
-                st.download_button(
-                    "Download as CSV",
-                    predictions_table(predictions),
-                    "predictions.csv",
-                    "text/csv",
-                    on_click="ignore",
-                )
+                download_csv(predictions_table(predictions), "predictions.csv")
     files_table(
         f"{plural(len(predictions.refused), 'file')} could not be read",
         ("File", "Reason"),
@@ -241,26 +235,6 @@ def shared_reason(answers: Sequence[ImagePrediction]) -> str:
     return reasons[0] if len(reasons) > 1 and len(set(reasons)) == 1 else ""
 
 
-def rule_html(answer: ImagePrediction, common: str = "") -> str:
-    """Return what the bundle's rule says of an image, as HTML; nothing for bundles without one.
-
-    ``common`` is a reason that is said once for all.
-    """
-    parts = []
-    if answer.decided is not None:
-        word = "Decided" if answer.decided else "Referred to a person"
-        parts.append(f"<b class='{'yes' if answer.decided else 'no'}'>{word}</b>")
-    if answer.why and answer.why != common:
-        words = answer.why.removeprefix(f"{HEADLINE}: ")
-        parts.append(f"<span>{escape(words[:1].upper() + words[1:])}</span>")
-    if answer.classes and not answer.unlike:
-        parts.append(
-            "<span title='Holds the true class as often as the card of the bundle says'>"
-            f"{explained('Prediction set')}: {escape(', '.join(answer.classes))}</span>"
-        )
-    return f"<div class='fl-rule'>{''.join(parts)}</div>" if parts else ""
-
-
 def _everything() -> None:
     st.session_state["fl-every-answer"] = True
 
@@ -270,30 +244,7 @@ def answer_html(
 ) -> str:
     """Return one answer as HTML: the image, its odds, the labelled images like it."""
     picture = base64.b64encode((folder / answer.thumbnail).read_bytes()).decode()
-    ranked = sorted(answer.probabilities.items(), key=lambda item: -item[1])
-    odds = "".join(
-        f"<span class='{'' if i == 0 else 'low'}' title='{escape(name)}'>{escape(name)}</span>"
-        f"<div><i style='width:{100 * p:.1f}%;"
-        f"background:{escape(colours.get(name, ''))}'></i></div>"
-        f"<em>{percent(p)}</em>"
-        for i, (name, p) in enumerate(ranked[:BARS])
-    )
-    like = ""
-    if answer.alike:
-        figures = "".join(
-            f"<figure><img src='{base}/thumb/{a.image_id}.webp' alt=''>"
-            f"<figcaption title='{escape(a.class_name)}, similarity {percent(a.similarity)}'>"
-            f"{escape(a.class_name).replace('_', '_<wbr>')}</figcaption></figure>"
-            for a in answer.alike
-        )
-        like = (
-            f"<div><p class='fl-small'>Most like it</p><div class='fl-alike'>{figures}</div></div>"
-        )
-    headline, bars = answer.predicted, f"<div class='fl-odds'>{odds}</div>"
-    if answer.unlike:  # of no class that could be named; the table holds the probabilities
-        headline, bars = HEADLINE, ""
-    return (
-        f"<div class='fl-answer'><img src='data:image/webp;base64,{picture}' alt=''>"
-        f"<div><h2>{escape(headline)}<small>{escape(answer.path)}</small></h2>"
-        f"{rule_html(answer, common)}{bars}</div>{like}</div>"
-    )
+    ranked = sorted(answer.probabilities.items(), key=lambda item: -item[1])[:BARS]
+    headline = HEADLINE if answer.unlike else answer.predicted
+    why = "" if answer.why == common else answer.why.removeprefix(f"{HEADLINE}: ")
+    return fragment("answers", "answer", answer, headline, why, picture, ranked, colours, base)

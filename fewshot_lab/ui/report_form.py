@@ -8,6 +8,7 @@ from fewshot_lab import jobs
 from fewshot_lab.pacs import connect, has_fetched, has_originals, is_set_up
 from fewshot_lab.project import Project
 from fewshot_lab.ui import visitor, work
+from fewshot_lab.ui.choices import segments
 from fewshot_lab.ui.fragments import muted
 from fewshot_lab.ui.on_error import alert, note, sentences
 from fewshot_lab.ui.pacs_form import choose_studies, named, search_form
@@ -53,7 +54,7 @@ def _outcome(project: Project, job: jobs.Job) -> None:
     to = f"Send {reports} to {connect().name}" if "--send" in words else f"Write {reports}"
     with st.container(horizontal=True, gap="medium"):
         if st.button(to, type="primary", key="fl-report-do"):
-            work.start(project, VERB, words)
+            work.start(project, VERB, *words)
             job.delete()
             st.rerun()
         if st.button("Discard", type="tertiary", key="fl-report-discard"):
@@ -63,14 +64,8 @@ def _outcome(project: Project, job: jobs.Job) -> None:
 
 def _form(project: Project) -> None:
     left, right = st.columns([1, 2], gap="large")
-    per = left.segmented_control(
-        "One answer for",
-        list(PER),
-        format_func=PER.__getitem__,
-        default="image",
-        required=True,
-        key="fl-report-per",
-    )
+    with left:
+        per = segments("One answer for", PER, key="fl-report-per")
     ways = (["Send to the PACS"] if is_set_up() else []) + ["Keep as files"]
     way = right.segmented_control(
         "Where to", ways, default=ways[0], required=True, key="fl-report-way"
@@ -94,7 +89,7 @@ def _form(project: Project) -> None:
     if is_set_up() and has_fetched(project):
         words += _fetched_studies(project)
     if st.button("Count the reports", disabled=not able, key="fl-report-count"):
-        work.start(project, VERB, words)
+        work.start(project, VERB, *words)
         st.rerun()
 
 

@@ -62,17 +62,11 @@ def _line(
     points = points[:: max(1, len(points) // MOST_POINTS)]
     if points:
         x, y = zip(*points, strict=True)
-        # One measured step is no line yet.
+        # One measured step is no line yet; the first point lies on the axis.
         mode = "lines" if len(points) > 1 else "markers"
-        line = {"color": colour, "width": 1.5}
+        line, marker = {"color": colour, "width": 1.5}, {"color": colour}
         figure.add_scatter(
-            x=x,
-            y=y,
-            name=name,
-            mode=mode,
-            line=line,
-            marker={"color": colour},
-            cliponaxis=False,  # the first point lies on the axis
+            x=x, y=y, name=name, mode=mode, line=line, marker=marker, cliponaxis=False
         )
 
 
@@ -132,27 +126,6 @@ def loss_share(runs: Sequence[Run]) -> go.Figure:
     return _compared(figure, runs)
 
 
-def loss(run: Run) -> go.Figure:
-    """Return the loss beside ln(prototypes), which guessing gives."""
-    figure = _over_steps("Loss", [run], "nats")
-    _line(figure, run.metrics(), "loss", "loss", COLOURS[0])
-    top = math.log(run.recipe.prototypes)
-    add_level(figure, top, f"ln(prototypes) = {top:.2f}")
-    figure.update_layout(showlegend=False)
-    figure.update_yaxes(rangemode="tozero")
-    return figure
-
-
-def entropies(run: Run) -> go.Figure:
-    """Return the teacher's two entropies: their distance is what it knows of an image."""
-    figure = _over_steps("What the teacher says", [run], "nats")
-    rows = run.metrics()
-    _line(figure, rows, "mean_entropy", "of all images", COLOURS[2])
-    _line(figure, rows, "teacher_entropy", "of one image", COLOURS[1])
-    figure.update_yaxes(rangemode="tozero")
-    return figure
-
-
 def rank(runs: Sequence[Run]) -> go.Figure:
     """Return the effective rank (RankMe) of a fixed set of images."""
     figure = _over_steps("Effective rank (RankMe)", runs)
@@ -165,11 +138,29 @@ def rank(runs: Sequence[Run]) -> go.Figure:
     return _compared(figure, runs)
 
 
-def speed(run: Run) -> go.Figure:
-    """Return images per second."""
-    figure = _over_steps("Images per second", [run])
-    _line(figure, run.metrics(), "images_per_second", "images/s", COLOURS[0])
-    figure.update_layout(showlegend=False)
+def curves(run: Run) -> list[go.Figure]:
+    """Return a run's curves over its steps: loss, entropies, effective rank, speed."""
+    top = math.log(run.recipe.prototypes)
+    loss = _of_run(run, "Loss", "nats", loss="loss")
+    add_level(loss, top, f"ln(prototypes) = {top:.2f}")
+    entropies = _of_run(
+        run,
+        "What the teacher says",
+        "nats",
+        mean_entropy="of all images",
+        teacher_entropy="of one image",
+    )
+    speed = _of_run(run, "Images per second", images_per_second="images/s")
+    return [loss, entropies, rank([run]), speed]
+
+
+def _of_run(run: Run, title: str, unit: str = "", **names: str) -> go.Figure:
+    figure = _over_steps(title, [run], unit)
+    rows = run.metrics()
+    colours = COLOURS[:1] if len(names) == 1 else COLOURS[2:0:-1]
+    for (key, name), colour in zip(names.items(), colours, strict=True):
+        _line(figure, rows, key, name, colour)
+    figure.update_layout(showlegend=len(names) > 1)
     figure.update_yaxes(rangemode="tozero")
     return figure
 
@@ -217,20 +208,14 @@ def small_map(layout: Any, colour_of: dict[str, tuple[str, str]], title: str) ->
         Image id to class name and colour; others are grey.
     """
     figure = _figure(title)
-    xs, ys, colours, words = [], [], [], []
-    for image_id, (x, y) in zip(layout.ids, layout.xy.tolist(), strict=True):
-        name, colour = colour_of.get(image_id, ("no label", rgba(GREY, 0.35)))
-        xs.append(x)
-        ys.append(y)
-        colours.append(colour)
-        words.append(name)
+    named = [colour_of.get(i, ("no label", rgba(GREY, 0.35))) for i in layout.ids]
     figure.add_scattergl(
-        x=xs,
-        y=ys,
+        x=layout.xy[:, 0],
+        y=layout.xy[:, 1],
         mode="markers",
-        text=words,
+        text=[name for name, _ in named],
         hoverinfo="text",
-        marker={"size": 4, "color": colours},
+        marker={"size": 4, "color": [colour for _, colour in named]},
     )
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False, scaleanchor="x")

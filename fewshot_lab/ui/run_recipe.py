@@ -5,6 +5,7 @@ import streamlit as st
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.pretrain import CostEstimate, Recipe, RecommendedRecipe
 from fewshot_lab.runs import ComputeTarget
+from fewshot_lab.ui.choices import select
 from fewshot_lab.ui.on_error import alert, note, sentences
 from fewshot_lab.ui.typed_paths import confine_backbone
 from fewshot_lab.words import count, duration
@@ -25,10 +26,9 @@ def ask_what_learns(backbone: str, start: str) -> str:
 
     if start == "scratch" or not model_info(architecture_of(backbone, start)).adaptable:
         return "none"
-    return st.selectbox(
+    return select(
         "What learns",
-        list(_LEARNS),
-        format_func=lambda how: _LEARNS[how],
+        _LEARNS,
         help="For networks that are too large for this machine: most weights stay frozen and few "
         "are trained, in about half the memory. LoRA adds two thin matrices to the layers "
         "around each attention; APLA trains the one layer after each attention. The result "

@@ -7,6 +7,7 @@ import streamlit as st
 
 from fewshot_lab.runs import ComputeTarget, SlurmOptions, read_slurm_settings
 from fewshot_lab.ui import visitor
+from fewshot_lab.ui.choices import select
 
 
 def ask_target(column: Any) -> ComputeTarget:
@@ -17,9 +18,8 @@ def ask_target(column: Any) -> ComputeTarget:
     names = {"cpu": "This machine, CPU", "slurm": "A Slurm cluster"}
     if gpus:
         names = {"cuda": f"This machine, GPU{'s' if gpus > 1 else ''}", **names}
-    chosen = column.selectbox(
-        "Train on", list(names), format_func=lambda p: names[p], key="fl-run-place"
-    )
+    with column:
+        chosen = select("Train on", names, key="fl-run-place")
     if chosen == "slurm":
         return _cluster()
     if chosen == "cpu" or gpus == 1:
@@ -37,14 +37,8 @@ def _cluster() -> ComputeTarget:
     first, second, third, fourth, fifth, sixth = st.columns(6)
     nodes = first.number_input("Nodes", 1, 1024, kept.nodes, key="fl-slurm-nodes")
     gpus = second.number_input("GPUs on each", 0, 64, kept.gpus, key="fl-slurm-gpus")
-    cpus = third.number_input(
-        "CPUs on each",
-        0,
-        1024,
-        kept.cpus,
-        key="fl-slurm-cpus",
-        help="0: this run's share of a node.",
-    )
+    share = "0: this run's share of a node."
+    cpus = third.number_input("CPUs on each", 0, 1024, kept.cpus, key="fl-slurm-cpus", help=share)
     partition = fourth.text_input("Partition", kept.partition, key="fl-slurm-partition")
     limit = fifth.text_input("Time limit", kept.time, placeholder="12:00:00", key="fl-slurm-time")
     account = sixth.text_input("Account", kept.account, key="fl-slurm-account")

@@ -67,8 +67,7 @@ def draw_progress(run: Run) -> None:
         return
     figures = [run_charts.helping([run]), run_charts.helping([run], "logistic")]
     if rows:
-        figures += [run_charts.loss(run), run_charts.entropies(run)]
-        figures += [run_charts.rank([run]), run_charts.speed(run)]
+        figures += run_charts.curves(run)
     shown = [figure for figure in figures if figure is not None]
     for row in range(0, len(shown), 2):
         for column, figure in zip(st.columns(2, gap="medium"), shown[row : row + 2], strict=False):

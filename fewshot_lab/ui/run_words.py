@@ -1,11 +1,11 @@
 """A pretraining run in words: state, progress, and whether it helps."""
 
-from html import escape
 from typing import Any
 
 from fewshot_lab.jobs import Status
 from fewshot_lab.runs import Run
-from fewshot_lab.words import count, duration, percent, signed
+from fewshot_lab.ui.fragments import fragment
+from fewshot_lab.words import count, duration
 
 STATES = {
     "queued": "waiting",
@@ -32,11 +32,7 @@ def progress_bar(run: Run) -> str:
         if stage.total:
             steps = f"{count(stage.done)} of {count(stage.total)}"
             share = 100 * stage.done / stage.total
-    line = f"<span>{escape(words[:1].upper() + words[1:])}</span><span>{steps}{left}</span>"
-    return (
-        f'<div class="fl-job" role="status"><div class="line">{line}</div>'
-        f'<div class="fl-bar"><i style="width:{share:.1f}%"></i></div></div>'
-    )
+    return fragment("runs", "progress", words, f"{steps}{left}", share)
 
 
 def state_word(run: Run, status: Status) -> str:
@@ -55,46 +51,22 @@ def last_step_sentence(row: dict[str, Any]) -> str:
     return f"At step {count(row['step'])}: {', '.join(words)}."
 
 
-def knn_gain(checks: list[dict[str, Any]]) -> dict[str, float]:
+def knn_gain(checks: list[dict[str, Any]]) -> dict[str, float] | None:
     """Return the gain in kNN's balanced accuracy over the frozen start, with its interval.
 
     It is paired; of runs that did not keep it, the start's value counts as if it were sure.
     """
-    first, last = checks[0]["knn"], checks[-1]["knn"]
+    first, last = checks[0].get("knn"), checks[-1].get("knn")
+    if not first or not last:
+        return None
     kept: dict[str, float] | None = checks[-1].get("knn_gain")
     return kept or {k: last[k] - first["value"] for k in ("value", "low", "high")}
 
 
 def helping_html(checks: list[dict[str, Any]]) -> str:
     """Return “is it helping?” in a sentence, as HTML."""
-    first, last = checks[0], checks[-1]
-    if not last.get("knn") or not first.get("knn"):
-        return (
-            '<div class="fl-muted">Without labels of two classes nothing can tell whether it '
-            f"helps; the effective rank is {last['rank']:.0f}, after {first['rank']:.0f} at the "
-            "start.</div>"
-        )
-    knn, start, gain = last["knn"], first["knn"], knn_gain(checks)
-    between = f"({100 * knn['low']:.1f}–{100 * knn['high']:.1f}, n = {count(knn['n'])})"
-    if len(checks) == 1:
-        return (
-            f"<div>The frozen start: kNN {percent(knn['value'], 1)} "
-            f'<span class="fl-muted">{between}</span>'
-            "; no later look yet.</div>"
-        )
-    word = "No clear difference from the start so far"
-    if gain["low"] > 0:
-        word = "It helps"
-    elif gain["high"] < 0:
-        word = "It does harm"
-    points = "{value} points ({low} to {high})".format(
-        **{key: signed(100 * value) for key, value in gain.items()}
-    )
-    return (
-        f"<div>{word}: kNN {percent(knn['value'], 1)} "
-        f'<span class="fl-muted">{between}</span>'
-        f", {points} against the frozen start's {percent(start['value'], 1)}.</div>"
-    )
+    several = len(checks) > 1
+    return fragment("runs", "helping", checks[0], checks[-1], knn_gain(checks), several)
 
 
 def recipe_value(value: object) -> str:

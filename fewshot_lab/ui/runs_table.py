@@ -1,14 +1,12 @@
 """All pretraining runs: a table, and the curves of some beside each other."""
 
-from html import escape
-
 import streamlit as st
 
 from fewshot_lab.runs import Run
 from fewshot_lab.ui import chart_parts, run_charts
+from fewshot_lab.ui.fragments import fragment
 from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.run_words import knn_gain, state_word
-from fewshot_lab.words import count, percent, signed
 
 
 def foremost_run(runs: list[Run]) -> str | None:
@@ -45,36 +43,12 @@ def show(runs: list[Run]) -> None:
 
 def table_html(runs: list[Run]) -> str:
     """Return all runs as a table, as HTML."""
-    rows = ""
+    rows = []
     for run in runs:
-        status = run.status()
+        status, checks = run.status(), run.checks()
         total = status.total or run.recipe.steps
-        checks = run.checks()
-        knn = "</td><td>"
-        if checks and checks[-1].get("knn") and checks[0].get("knn"):
-            gain, last = knn_gain(checks), checks[-1]["knn"]
-            between = f"{100 * last['low']:.1f}–{100 * last['high']:.1f}, n = {count(last['n'])}"
-            points = (
-                f"{signed(100 * gain['value'])} <span class='fl-muted'>"
-                f"({signed(100 * gain['low'])} to {signed(100 * gain['high'])})</span>"
-                if len(checks) > 1
-                else ""
-            )
-            knn = (
-                f"{percent(last['value'], 1)} <span class='fl-muted'>({between})</span>"
-                f"</td><td class='n'>{points}"
-            )
-        rows += (
-            f"<tr><td>{escape(run.name)}</td><td>{escape(state_word(run, status))}"
-            f"</td><td class='n'>{count(status.done)} / {count(total)}</td><td class='n'>{knn}</td>"
-            f"<td>{escape(run.ailment)}</td>"
-            f"<td>{escape(run.source)}</td></tr>"
-        )
-    head = "<th>Run</th><th>State</th>"
-    head += "".join(f"<th class=n>{title}</th>" for title in ("Steps", "kNN", "Gain, points"))
-    head += "<th>Health</th><th>Images of</th>"
-    return (
-        f'<div class="fl-wide"><table class="fl-table runs"><tr>{head}</tr>{rows}</table></div>'
-        if rows
-        else ""
-    )
+        gain = knn_gain(checks) if checks else None
+        knn = checks[-1]["knn"] if gain else None
+        change = gain if len(checks) > 1 else None
+        rows.append((run, state_word(run, status), status.done, total, knn, change))
+    return fragment("runs", "table", rows)

@@ -64,7 +64,7 @@ def _one(project: Project, kind: SlideKind, *, ready: bool) -> None:
     title, caption = KINDS[kind]
     file = exports_folder(project) / "slides" / f"{project.name}-slides-{kind}.zip"
     if st.button(title, disabled=not ready, key=f"fl-{VERB}-{kind}"):
-        work.start(project, VERB, [str(file), "--as", kind])
+        work.start(project, VERB, str(file), as_=kind)
         st.rerun()
     caption = caption if ready else f"{caption} They come with the classifier."
     if file.exists():

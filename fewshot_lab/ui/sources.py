@@ -10,16 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.errors import FewshotLabError, as_sentence
 from fewshot_lab.files import while_unchanged, write_atomically
 from fewshot_lab.images import ClipSettings, ManifestColumns, SliceStep, Tiling, holds_dicom
 from fewshot_lab.images.slides import FoundSlide, slides_in
 from fewshot_lab.jobs import clear_drops
 from fewshot_lab.project import UPLOADS
-from fewshot_lab.ui.clip_form import clip_arguments
+from fewshot_lab.ui.clip_form import clip_options
 from fewshot_lab.ui.folders import count_pictures
-from fewshot_lab.ui.tiling_arguments import tiling_arguments
+from fewshot_lab.ui.tiling_arguments import tiling_options
 from fewshot_lab.ui.typed_paths import confine
+from fewshot_lab.ui.work import command_options
 from fewshot_lab.words import count, plural, size
 
 LOOKED_AT = 5000
@@ -75,14 +76,12 @@ def look(text: str) -> Source:
     if not path.is_absolute():
         raise FewshotLabError(f"Type the full path, from its root: {path.absolute()}?")
     confine(path)
-    try:
+    with as_sentence(f"{path} cannot be read"):
         if not path.exists():
             raise FewshotLabError(_missing(path))
         if path.is_dir():
             return _folder(path)
         n_bytes = path.stat().st_size
-    except OSError as error:
-        raise FewshotLabError(f"{path} cannot be read: {error.strerror}.") from None
     kind = CONTAINERS.get(path.suffix.lower(), "file")
     words = {
         "zip": "A ZIP",
@@ -172,14 +171,12 @@ def keep_drop(
         folder = folder.with_name(f"{folder.name.split('_')[0]}_{number}")
         number += 1
     written: list[Path] = []
-    try:
+    with as_sentence("The files could not be kept"):
         for file in dropped:
             target = _free(folder / safe_path(file.name))
             target.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(target, bytes(file.getbuffer()))
             written.append(target)
-    except OSError as error:
-        raise FewshotLabError(f"The files could not be kept: {error.strerror}.") from None
     if not written:
         raise FewshotLabError("Drop some files first.")
     kinds = {path: CONTAINERS.get(path.suffix.lower()) for path in written}
@@ -233,25 +230,15 @@ def import_arguments(
     slices: SliceStep | None = None,
 ) -> list[str]:
     """Return the arguments of the import job."""
-    arguments = [str(path) for path in sources]
-    if reference_labels:
-        arguments += ["--reference-labels", "folders"]
-    if copy:
-        arguments.append("--copy")
-    if group_field:
-        arguments += ["--group-field", group_field]
+    options: dict[str, object] = {
+        "reference_labels": "folders" if reference_labels else None,
+        "copy": copy,
+        "group_field": group_field,
+    }
     if columns is not None:
-        arguments += ["--path-column", columns.path]
-        if columns.label:
-            arguments += ["--label-column", columns.label]
-        if columns.group:
-            arguments += ["--group-column", columns.group]
-        for name in columns.metadata:
-            arguments += ["--metadata-column", name]
-    if tiling is not None:
-        arguments += tiling_arguments(tiling)
-    if clips is not None:
-        arguments += clip_arguments(clips)
-    if slices is not None and slices != SliceStep():
-        arguments += ["--slices", str(slices)]
-    return [*arguments, "--prepare"]
+        for part in ("path", "label", "group", "metadata"):
+            options[f"{part}_column"] = getattr(columns, part)
+    options |= tiling_options(tiling) if tiling is not None else {}
+    options |= clip_options(clips) if clips is not None else {}
+    options["slices"] = None if slices == SliceStep() else slices
+    return [*map(str, sources), *command_options(**options, prepare=True)]

@@ -7,6 +7,7 @@ import streamlit as st
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.project import Project
 from fewshot_lab.store import RULES, Team
+from fewshot_lab.ui.choices import segments, select
 from fewshot_lab.ui.fragments import fragment
 from fewshot_lab.ui.on_error import alert
 from fewshot_lab.ui.session import annotator
@@ -51,12 +52,10 @@ def fields(team: Team, there: list[str]) -> dict[str, Any]:
             placeholder="Type names",
             help="Each person types their own name once, at the top right of any page.",
         )
-        split = st.segmented_control(
+        split = segments(
             "Each of them labels",
-            ["all", "share"],
-            format_func={"all": "any image", "share": "a share of the images"}.__getitem__,
-            default="share" if team.split else "all",
-            required=True,
+            {"all": "any image", "share": "a share of the images"},
+            "share" if team.split else "all",
             help="Shares are drawn at random; all images of a patient go to the same person.",
         )
         seniors = st.multiselect(
@@ -67,33 +66,33 @@ def fields(team: Team, there: list[str]) -> dict[str, Any]:
             placeholder="Who decides where opinions differ",
         )
     with middle:
-        double = st.number_input(
+        double = share_input(
             "Labelled by several, %",
-            0.0, 100.0, 100 * team.double, 5.0, format="%g",
-            help="Drawn at random. Nobody sees another person's label of such an image before "
-                 "their own is stored.",
-        )  # fmt: skip
+            team.double,
+            "Drawn at random. Nobody sees another person's label of such an image before their "
+            "own is stored.",
+        )
         per_image = st.number_input("by how many", 2, 10, team.per_image)
-        repeats = st.number_input(
+        repeats = share_input(
             "Hidden repeats, %",
-            0.0, 100.0, 100 * team.repeats, 5.0, format="%g",
-            help="Some images come back to the same person unmarked, to measure how far each "
-                 "person agrees with themselves. At most three wait at a time. Suggestions then "
-                 "give no reasons, because a reason would reveal them.",
-        )  # fmt: skip
+            team.repeats,
+            "Some images come back to the same person unmarked, to measure how far each person "
+            "agrees with themselves. At most three wait at a time. Suggestions then give no "
+            "reasons, because a reason would reveal them.",
+        )
     with right:
-        blind = st.number_input(
+        blind = share_input(
             "Labelled blind, %",
-            0.0, 100.0, 100 * team.blind, 10.0, format="%g",
-            help="Predictions and others' labels stay hidden until the person's own label is "
-                 "stored. 100: blind mode. 10: a random share, enough to measure what seeing the "
-                 "prediction does.",
-        )  # fmt: skip
-        rule = st.selectbox(
+            team.blind,
+            "Predictions and others' labels stay hidden until the person's own label is stored. "
+            "100: blind mode. 10: a random share, enough to measure what seeing the prediction "
+            "does.",
+            step=10.0,
+        )
+        rule = select(
             "Label that trains",
-            list(RULES),
-            format_func=RULE_NAMES.__getitem__,
-            index=list(RULES).index(team.rule),
+            {rule: RULE_NAMES[rule] for rule in RULES},
+            team.rule,
             help="A senior's decision on a conflict holds under every rule, except the newest "
             "opinion, where any newer label replaces it.",
         )
@@ -101,9 +100,14 @@ def fields(team: Team, there: list[str]) -> dict[str, Any]:
         "annotators": tuple(people),
         "split": split == "share",
         "seniors": tuple(seniors),
-        "double": double / 100,
+        "double": double,
         "per_image": int(per_image),
-        "repeats": repeats / 100,
-        "blind": blind / 100,
+        "repeats": repeats,
+        "blind": blind,
         "rule": rule,
     }
+
+
+def share_input(label: str, now: float, help: str, step: float = 5.0) -> float:
+    """Draw a field in per cent; return the share."""
+    return st.number_input(label, 0.0, 100.0, 100 * now, step, format="%g", help=help) / 100

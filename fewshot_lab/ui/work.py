@@ -1,6 +1,5 @@
 """Long work on the page: how far it is, stop, resume."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
@@ -65,7 +64,23 @@ WORK = {
 ENDED_BADLY = {"failed", "lost", "stopped"}
 
 
-def start(base: Project | Path, verb: str, args: Sequence[str] = ()) -> "jobs.Job":
+def command_options(**values: object) -> list[str]:
+    """Return options as a command's words: ``least=3, zip=True`` is ``--least 3 --zip``.
+
+    None, False and an empty text leave an option out; a list or tuple gives it once for each.
+    """
+    words: list[str] = []
+    for name, value in values.items():
+        option = f"--{name.strip('_').replace('_', '-')}"
+        for each in value if isinstance(value, (list, tuple)) else [value]:
+            if each is True:
+                words.append(option)
+            elif each not in (None, "") and each is not False:
+                words += [option, str(each)]
+    return words
+
+
+def start(base: Project | Path, verb: str, *words: str, **options: object) -> "jobs.Job":
     """Start work on a project, or in a folder without one, where whoever looks may.
 
     Raises
@@ -74,7 +89,7 @@ def start(base: Project | Path, verb: str, args: Sequence[str] = ()) -> "jobs.Jo
     """
     folder = base if isinstance(base, Path) else base.folder
     _require(folder, verb)
-    return jobs.start(folder, verb, args)
+    return jobs.start(folder, verb, [*words, *command_options(**options)])
 
 
 def _require(folder: Path, verb: str) -> None:
@@ -200,7 +215,7 @@ def is_busy(project: Project, verb: str) -> bool:
 
 def resume(base: Project | Path, job: "jobs.Job") -> "jobs.Job":
     """Start the same work again: it goes on from what is finished."""
-    began = start(base, job.verb, list(job.args))
+    began = start(base, job.verb, *job.args)
     job.delete()
     return began
 

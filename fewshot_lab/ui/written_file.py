@@ -3,7 +3,7 @@
 import mimetypes
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import streamlit as st
 
@@ -19,6 +19,14 @@ class Opener:
     def __call__(self) -> BinaryIO:
         """Return the open file."""
         return self.path.open("rb")
+
+
+def download_csv(table: bytes, name: str, **settings: Any) -> None:
+    """Offer a table as a file of that name."""
+    key = f"fl-{name}"
+    st.download_button(
+        "Download as CSV", table, name, "text/csv", on_click="ignore", key=key, **settings
+    )
 
 
 def download(file: Path, label: str, *, key: str, name: str = "") -> None:

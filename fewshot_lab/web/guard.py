@@ -37,6 +37,7 @@ WRITING = CapacityLimiter(8)
 LARGEST_BODY = 32 * 2**20
 MOST_NAMES = 1000
 FRESH = {"Cache-Control": "no-store"}
+STATUS = {NotSignedIn: 401, Forbidden: 403, Unavailable: 503}
 ROLE_SECONDS = 1.0
 """For so long a role is taken to be what it was, by whoever only reads."""
 
@@ -217,14 +218,9 @@ def answer(work: Callable[[], Response]) -> Response:
         return work()
     except ValidationError as error:
         return json_answer({"error": sentence_of(error)}, 400)
-    except NotSignedIn as error:
-        return json_answer({"error": str(error)}, 401)
-    except Forbidden as error:
-        return json_answer({"error": str(error)}, 403)
-    except Unavailable as error:
-        return json_answer({"error": str(error)}, 503)
     except FewshotLabError as error:
-        return json_answer({"error": str(error)}, 400)
+        status = next((s for kind, s in STATUS.items() if isinstance(error, kind)), 400)
+        return json_answer({"error": str(error)}, status)
     except Exception as error:
         if sentence := disk_sentence(error):
             return json_answer({"error": sentence}, 503)

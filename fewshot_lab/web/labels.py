@@ -1,5 +1,6 @@
 """Labels and classes: taken in, each action exactly once; looked back on in the history."""
 
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote
 
@@ -80,17 +81,10 @@ def label_action(annotator: str, action: LabelBody) -> LabelAction:
     if any(each and len(each) != len(ids) for each in lists):
         raise FewshotLabError("An action needs one class, and one prediction, for every image.")
     return LabelAction(
-        client=action.client,
-        q=action.q,
+        **action.model_dump(exclude={"do", "annotator", "images", "shown", "class_of"}),
         annotator=annotator,
-        kind=action.kind,
-        class_id=action.class_id,
         image_ids=ids,
-        view=action.view,
-        strategy=action.strategy,
         shown=_shown(ids, *action.shown) if action.shown else None,
-        spent_ms=action.spent_ms,
-        machine=action.machine,
         class_of=_chosen(ids, action.class_of) if action.class_of else None,
     )
 
@@ -137,14 +131,7 @@ def change_classes(state: PageState, body: ClassBody) -> Response:
 def class_rows(state: PageState) -> list[dict[str, Any]]:
     """Return all classes, those that are no longer in the list too: old labels need their name."""
     return [
-        {
-            "id": row.id,
-            "name": row.name,
-            "color": row.color,
-            "position": row.position,
-            "retired": bool(row.retired) or row.merged_into is not None,
-            "merged_into": row.merged_into,
-        }
+        asdict(row) | {"retired": row.retired or row.merged_into is not None}
         for row in state.project.store.classes(include_retired=True)
     ]
 

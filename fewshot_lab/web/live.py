@@ -73,6 +73,9 @@ def _wait(state: PageState, have: dict[str, str]) -> Message:
         while time.monotonic() < until and (rev, position) == before:
             rev = state.live.wait(rev, BEAT).rev
             position = _position(state)
+        if rev == before[0] and position != before[1]:
+            # The colours of new labels are nearly there: one answer brings both.
+            rev = state.live.wait(rev, BEAT).rev
         message = _shared_news(state, have, rev, position)
     return message or Message.of({"same": True}, {})
 

@@ -28,6 +28,7 @@ def model_head(state: PageState, snapshot: Snapshot, visibility: Visibility) -> 
         "sentence": snapshot.sentence,
         "message": snapshot.message,
         "position": snapshot.position,
+        "predicted_at": snapshot.predicted_at,
         "at": snapshot.at,
         "seconds": _number(snapshot.fit_seconds),
         "class_ids": [int(c) for c in snapshot.class_ids],

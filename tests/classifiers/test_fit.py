@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fewshot_lab.classifiers import TITLES, Pool, fit
+from fewshot_lab.classifiers import TITLES, Pool, fit, fit_same, soft_labels
 from fewshot_lab.errors import FewshotLabError
 
 OWN = ["auto", "stack", "lda", "logreg", "rbf-svm"]
@@ -63,6 +63,35 @@ def test_the_same_labels_give_the_same_classifier(blobs, name):
     assert a.sentence == b.sentence
     assert a.parameters == b.parameters
     assert (a.probabilities(X) == b.probabilities(X)).all()
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_what_was_chosen_is_fitted_on_other_labels_without_choosing_anew(blobs, name):
+    X, y = blobs((40, 40, 40), spread=2.0)
+    pool = Pool(X)
+    few, rows = np.arange(0, 120, 3), np.arange(0, 120, 2)
+    shares = [((int(c), 0.7), (3, 0.3)) if c != 3 else () for c in y[rows]]
+    soft = soft_labels(y[rows], shares)
+    whole = fit(X[rows], y[rows], name=name, pool=pool, rows=rows, soft=soft)
+    again = fit_same(whole, X[rows], y[rows], pool=pool, rows=rows, soft=soft)
+    assert again is not None
+    assert (again.probabilities(X) == whole.probabilities(X)).all()
+    before = fit(X[few], y[few], name=name, pool=pool, rows=few)
+    more = fit_same(before, X[rows], y[rows], pool=pool, rows=rows)
+    assert (more.probabilities(X) != before.probabilities(X)).any()
+    assert more is not None
+    assert more.out_of_fold is before.out_of_fold and more.parameters == before.parameters
+
+
+def test_what_was_chosen_with_few_labels_is_fitted_on_many_and_on_all(blobs):
+    X, y = blobs((70, 70), spread=2.0)
+    pool = Pool(X)
+    few, many, every = np.arange(0, 140, 2), np.arange(130), np.arange(140)
+    before = fit(X[few], y[few], name="stack", pool=pool, rows=few)
+    assert before.parameters["unlabelled images"] == 70
+    after = fit_same(before, X[many], y[many], pool=pool, rows=many)
+    assert after is not None and np.isfinite(after.probabilities(X)).all()
+    assert fit_same(before, X, y, pool=pool, rows=every) is None
 
 
 def test_half_precision_embeddings_will_do(blobs):

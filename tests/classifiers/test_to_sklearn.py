@@ -2,8 +2,11 @@
 
 import numpy as np
 import pytest
+from sklearn.pipeline import Pipeline
 
+from fewshot_lab.backbones import Parts
 from fewshot_lab.classifiers import fit
+from fewshot_lab.classifiers.preparation import Preparation, first_columns
 
 NAMES = ["stack", "lda", "logreg", "rbf-svm", "paper-svm", "paper-logreg"]
 CASES = [
@@ -63,3 +66,23 @@ def test_skops(blobs, name, tmp_path):
     assert all(t.split(".")[0] == "sklearn" for t in types)
     again = skops.io.load(tmp_path / "classifier.skops", trusted=types)
     np.testing.assert_allclose(again.predict_proba(more), fitted.probabilities(more), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        lambda X: first_columns(1_000, X.shape[1]),
+        lambda X: Preparation.of(X, Parts((("final", 1_000), ("stage 2", 9_000)))).sklearn_steps(),
+    ],
+    ids=["some columns", "parts"],
+)
+def test_columns_are_written_as_arrays(steps):
+    """skops writes a list of 10,000 columns number by number: megabytes, and seconds."""
+    import skops.io
+
+    X = np.random.default_rng(0).normal(size=(5, 10_000)).astype(np.float32)
+    pipeline = Pipeline(steps(X))
+    data = skops.io.dumps(pipeline)
+    assert len(data) < 1_500_000
+    again = skops.io.loads(data, trusted=skops.io.get_untrusted_types(data=data))
+    assert np.array_equal(again.transform(X), pipeline.transform(X))

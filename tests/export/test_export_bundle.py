@@ -52,9 +52,10 @@ def test_nothing_is_pickled(bundle):
 
 def test_classes_keep_their_ids_names_and_colours(bundle, project):
     rows = {row.id: row for row in project.store.classes()}
-    for found in read(bundle, "classes.json"):
-        row = rows[found["id"]]
-        assert found == {"id": row.id, "name": row.name, "color": row.color}
+    classes = {found["id"]: found for found in read(bundle, "classes.json")}
+    assert classes == {
+        i: {"id": i, "name": row.name, "color": row.color} for i, row in rows.items()
+    }
 
 
 def test_labels_are_those_trained_on_and_the_audit(bundle, project):

@@ -76,7 +76,7 @@ def test_its_preprocessing_is_the_apps_for_every_format(zoo, bundle, project):
             expected = decode(ImageItem("x", item.file, item.frame), project.backbone.preprocessing)
             if item.path in BAD:
                 assert not isinstance(expected, np.ndarray)
-                with pytest.raises(module.Unreadable):
+                with pytest.raises(module.UnreadableImage):
                     classifier.prepare(item.file, item.frame)
                 continue
             assert np.array_equal(classifier.prepare(item.file, item.frame), expected), item.path

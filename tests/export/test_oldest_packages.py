@@ -38,7 +38,10 @@ def test_the_script_is_written_for_the_oldest_python() -> None:
     tree = ast.parse(predict_py(), feature_version=(3, 9))
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     too_new = [
-        call.lineno for call in calls if {k.arg for k in call.keywords} & {"strict", "slots"}
+        call.lineno
+        for call in calls
+        if {k.arg for k in call.keywords} & {"strict", "slots"}
+        and ast.unparse(call.func) != "csv.reader"  # which has always taken strict
     ]
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):

@@ -15,7 +15,6 @@ from PIL import Image
 from fewshot_lab.images import Candidate, UnreadableImage, kind_of, read_grey_values, read_rgb, scan
 from fewshot_lab.images.coded import coded_size
 from fewshot_lab.images.pillow_decoder import decode
-from fewshot_lab.images.unreadable import Unreadable
 
 RAMP = np.add.outer(np.arange(64), np.arange(64)).astype(np.uint8) * 2  # 0..252
 DEEP = RAMP.astype(np.uint16) * 16
@@ -144,7 +143,7 @@ def test_other_codes_whatever_the_ending(tmp_path, name, encode, error):
 
 def test_a_code_that_the_bundle_cannot_read_is_named_there(tmp_path):
     (tmp_path / "a.jpg").write_bytes(imagecodecs.jpegls_encode(RAMP))
-    with pytest.raises(Unreadable, match="This is a JPEG-LS, which is not read here"):
+    with pytest.raises(UnreadableImage, match="This is a JPEG-LS, which is not read here"):
         decode(tmp_path / "a.jpg")
 
 

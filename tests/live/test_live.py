@@ -658,3 +658,39 @@ def test_of_a_large_pool_the_first_snapshot_has_some_images_and_the_next_all(ben
     np.testing.assert_allclose(last.probabilities, new, atol=1e-6)
     np.testing.assert_array_equal(last.confidence, last.probabilities.max(axis=1))
     assert last.suggestions == first.suggestions and last.position == first.position
+
+
+@pytest.mark.parametrize("classifier", ["auto", "logreg", "rbf-svm"])
+def test_colours_of_new_labels_come_before_their_figures(bench, monkeypatch, classifier):
+    refit = sys.modules["fewshot_lab.live.refit"]
+    monkeypatch.setattr(refit, "PATIENCE", 0)
+    monkeypatch.setattr(sys.modules["fewshot_lab.live.session"], "SETTLE", 3600)
+    b = bench()
+    b.store.set("audit_share", 0)
+    b.store.set("classifier", classifier)
+    rows = b.per_class(13)
+    b.label(rows[:-3])
+    b.open()
+    before = b.settled(done=lambda s: s.cv is not None)
+    assert before.predicted_at == before.position
+    choosing, chosen = threading.Event(), threading.Event()
+    fit = refit.fit
+
+    def slow(*arguments, **more):
+        choosing.set()
+        chosen.wait(60)
+        return fit(*arguments, **more)
+
+    monkeypatch.setattr(refit, "fit", slow)
+    b.label(rows[-3:])
+    assert choosing.wait(60)
+    preview = b.session.snapshot
+    assert (preview.probabilities != before.probabilities).any()
+    assert preview.predicted_at == b.store.position() > preview.position == before.position
+    assert preview.cv is before.cv and preview.suggestions is before.suggestions
+    chosen.set()
+    last = b.settled()
+    assert last.predicted_at == last.position
+    np.testing.assert_array_equal(
+        last.probabilities, last.fitted.pool_probabilities(b.project.pool)
+    )

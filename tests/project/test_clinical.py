@@ -76,7 +76,7 @@ def test_costs_are_kept_by_class_and_equal_ones_are_none(project):
     [
         ([["", "low", "high"], ["low", 0, 2], ["high", 1, 0]], "a table of 2 x 2, and there are 3"),
         ([["", *GRADES], *[[g, 1, 1, 1] for g in GRADES]], "A right answer costs 0"),
-        ([["", *GRADES], *[[g, "a", 1, 1] for g in GRADES]], "'a' is no number"),
+        ([["", *GRADES], *[[g, "a", 1, 1] for g in GRADES]], "'a' is not a number"),
         ([], "is empty"),
         ([["", *GRADES], *[[g, 0, 1] for g in GRADES]], "The row of low has 2 costs"),
         ([["", *GRADES], *[[g, 0, 1, 1, 9] for g in GRADES]], "The row of low has 4 costs"),

@@ -130,6 +130,16 @@ def test_other_images_or_another_test_set_make_the_views_anew(project, drawn, mo
         _ = again.pool
 
 
+@pytest.mark.parametrize("project", [np.int16], indirect=True)
+def test_images_that_come_while_the_test_set_is_read_belong_to_the_next_reading(project, drawn):
+    before = project.store.image_columns()
+    add(project, drawn[:60], N)
+    kept = project.kept_pool
+    for images, n in ((before, N), (None, N + 60), (before, N)):
+        test, _ = kept.reference_test(images)
+        assert len(test) == n and test.sum() == n // 30
+
+
 def test_nothing_is_kept_while_images_wait_for_their_embeddings(project, monkeypatch):
     project.store.add_images([NewImage(ident(N), "t", "t", 0, 8, 8, 1, 1)])
     for _ in range(2):

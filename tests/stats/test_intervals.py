@@ -40,6 +40,9 @@ def test_nothing_known_is_said():
     assert np.isnan(wilson(0, 0).value)
     assert (wilson(0, 0).low, wilson(0, 0).high, wilson(0, 0).n) == (0, 1, 0)
     assert np.isnan(balanced(np.zeros(3), np.zeros(3), images=0).value)
+    # A class of which no image came is left out.
+    seen = balanced(np.array([3.0, 5.0]), np.array([4.0, 9.0]), images=13)
+    assert balanced(np.array([3.0, 0.0, 5.0]), np.array([4.0, 0.0, 9.0]), images=13) == seen
 
 
 @pytest.mark.parametrize("n", [3, 10, 40])

@@ -11,7 +11,8 @@ from fewshot_lab import Project
 from fewshot_lab.cli.options import Verbs
 from fewshot_lab.cli.tiling_options import TilingOptions
 from fewshot_lab.images import Tiling, TissueRule
-from fewshot_lab.ui.tiling_arguments import tiling_arguments
+from fewshot_lab.ui.tiling_arguments import tiling_options
+from fewshot_lab.ui.work import command_options
 
 from ..images.pyramids import picture, write_pyramid
 from .conftest import words
@@ -39,7 +40,7 @@ def test_the_job_is_told_what_the_page_asked(um, mpp, px, overlap, most, slide_m
     def verb(*, options: TilingOptions) -> None:
         read.append(options.tiling())
 
-    CliRunner().invoke(app, tiling_arguments(tiling), catch_exceptions=False)
+    CliRunner().invoke(app, command_options(**tiling_options(tiling)), catch_exceptions=False)
     assert read == [tiling]
 
 

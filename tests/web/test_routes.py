@@ -443,7 +443,7 @@ def test_views_are_saved_for_everybody(page: Browser, client: TestClient) -> Non
     answer = change("bo", do="save", name="doubtful", state="is.%40flag=suspect").json()
     assert [view["name"] for view in answer["views"]] == ["doubtful", "Old cases"]
     taken = change(do="save", name="OLD CASES", state="")
-    assert taken.status_code == 400 and "there already" in taken.json()["error"]
+    assert taken.status_code == 400 and "already a view" in taken.json()["error"]
     assert change(do="rename", name="doubtful", new_name="Old cases").status_code == 400
     change(do="rename", name="doubtful", new_name="in doubt")
     answer = change(do="remove", name="Old cases").json()

@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from fewshot_lab.images.file_types import has_picture_suffix, is_noise, kind_of, needs_a_look
+from fewshot_lab.images.file_types import has_picture_suffix, is_noise, needs_a_look
 from fewshot_lab.images.folder import list_folder, shown
 from fewshot_lab.images.slides.slide_files import SLIDE_SUFFIXES, is_slide, slide_series
 
@@ -69,7 +70,6 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _series(file: Path) -> str | None:
-    try:
-        return slide_series(file) if kind_of(file) == "dicom" else None
-    except Exception:  # reading it says what is wrong
-        return None
+    with suppress(Exception):  # reading it says what is wrong
+        return slide_series(file)
+    return None

@@ -3,6 +3,7 @@
 import logging
 import re
 import weakref
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -21,11 +22,15 @@ _UNITS = {"nm": 1e-3, "µm": 1.0, "μm": 1.0, "um": 1.0, "mm": 1e3, "cm": 1e4}
 
 def has_own_levels(path: Path) -> bool:
     """Say whether a file is an OME-TIFF or keeps its levels in SubIFDs."""
+    return _says(path, lambda tiff: bool(tiff.is_ome or tiff.pages.first.subifds))
+
+
+def _says(path: Path, what: Callable[[Any], bool]) -> bool:
     import tifffile
 
     try:
         with tifffile.TiffFile(path) as tiff:
-            return bool(tiff.is_ome or tiff.pages.first.subifds)
+            return what(tiff)
     except Exception:  # not TIFF, or damaged: whoever reads it says so
         return False
 
@@ -81,13 +86,7 @@ class PyramidTiff:
     @staticmethod
     def suits(path: Path) -> bool:
         """Say whether a file is a TIFF in tiles."""
-        import tifffile
-
-        try:
-            with tifffile.TiffFile(path) as tiff:
-                return bool(tiff.pages.first.is_tiled)
-        except Exception:
-            return False
+        return _says(path, lambda tiff: bool(tiff.pages.first.is_tiled))
 
     def read(self, level: int, x: int, y: int, width: int, height: int) -> Image.Image:
         """Return pixels of a level, from a place in its own pixels; white beyond the slide."""

@@ -5,6 +5,7 @@ from importlib import import_module
 import streamlit as st
 
 from fewshot_lab.project import Project
+from fewshot_lab.ui.choices import segments
 
 # Module, title; a module draws its view with ``show(project)``.
 VIEWS = {
@@ -23,16 +24,5 @@ VIEWS = {
 
 def show(project: Project) -> None:
     """Draw the chooser where there is a choice, and the chosen view."""
-    name = next(iter(VIEWS))
-    if len(VIEWS) > 1:
-        name = st.segmented_control(
-            "View",
-            list(VIEWS),
-            format_func=VIEWS.__getitem__,
-            default=name,
-            required=True,
-            key="view",
-            bind="query-params",
-            label_visibility="collapsed",
-        )
+    name = segments("View", VIEWS, key="view", bind="query-params", label_visibility="collapsed")
     import_module(f"{__name__}.{name}").show(project)

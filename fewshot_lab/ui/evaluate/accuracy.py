@@ -60,15 +60,10 @@ def draw(project: Project, snapshot: Snapshot) -> None:
     st.html(headline(snapshot, {c: row.name for c, row in classes.items()}, noun))
     if snapshot.suspects:
         pages.link("label", "Look at the suspects", project.name, open="suspects")
-    if len(cv.class_ids) > WIDE:
-        st.html("<h3>Recall per class</h3>" + recall_table(cv, classes))
-        st.html("<h3>Confusion</h3>" + confusion(cv, classes, project.name))
-    else:
-        left, right = st.columns([1, 1], gap="large")
-        with left:
-            st.html("<h3>Recall per class</h3>" + recall_table(cv, classes))
-        with right:
-            st.html("<h3>Confusion</h3>" + confusion(cv, classes, project.name))
+    wide = len(cv.class_ids) > WIDE
+    left, right = (st.container(), st.container()) if wide else st.columns(2, gap="large")
+    left.html("<h3>Recall per class</h3>" + recall_table(cv, classes))
+    right.html("<h3>Confusion</h3>" + confusion(cv, classes, project.name))
 
 
 def headline(snapshot: Snapshot, names: dict[int, str], noun: str) -> str:
@@ -87,15 +82,11 @@ def headline(snapshot: Snapshot, names: dict[int, str], noun: str) -> str:
     return figures + audit_part.leak_line(snapshot.cv.leaks)
 
 
-def named(class_id: int, classes: dict[int, "ClassRow"]) -> tuple[str, str]:
-    """Return a class's name and colour."""
-    row = classes.get(class_id)
-    return (row.name, row.color) if row else (f"class {class_id}", "var(--fl-muted)")
-
-
 def recall_table(cv: "CrossValidation", classes: dict[int, "ClassRow"]) -> str:
     """Return recall per class with its interval as a range on a line from 0 to 1, as HTML."""
-    rows = [(*named(class_id, classes), cv.recall[class_id]) for class_id in cv.class_ids]
+    rows = [
+        (*audit_part.named(class_id, classes), cv.recall[class_id]) for class_id in cv.class_ids
+    ]
     return fragment("accuracy", "recall_table", rows, dense=len(rows) > WIDE)
 
 
@@ -104,7 +95,7 @@ def confusion(cv: "CrossValidation", classes: dict[int, "ClassRow"], project: st
 
     A cell with images in it leads to them on the label page.
     """
-    names = [named(class_id, classes)[0] for class_id in cv.class_ids]
+    names = [audit_part.named(class_id, classes)[0] for class_id in cv.class_ids]
     totals = cv.confusion.sum(axis=1)
 
     def cell(i: int, j: int) -> dict[str, Any]:

@@ -69,12 +69,17 @@ def by_class(figures: "TestFigures", classes: dict[int, "ClassRow"], of: str = "
 
     ``of`` is what the images stand for.
     """
-    rows = []
-    for c in figures.class_ids:
-        row = classes.get(c)
-        name, colour = (row.name, row.color) if row else (f"class {c}", "var(--fl-muted)")
-        rows.append((name, colour, figures.recall[c], figures.precision[c], figures.prevalence[c]))
+    rows = [
+        (*named(c, classes), figures.recall[c], figures.precision[c], figures.prevalence[c])
+        for c in figures.class_ids
+    ]
     return fragment("audit", "by_class", rows, of, dense=len(rows) > WIDE)
+
+
+def named(class_id: int, classes: dict[int, "ClassRow"]) -> tuple[str, str]:
+    """Return a class's name and colour."""
+    row = classes.get(class_id)
+    return (row.name, row.color) if row else (f"class {class_id}", "var(--fl-muted)")
 
 
 def absent(figures: "TestFigures", classes: dict[int, "ClassRow"]) -> None:

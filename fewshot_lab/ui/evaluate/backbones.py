@@ -6,6 +6,7 @@ import streamlit as st
 
 from fewshot_lab.project import Project
 from fewshot_lab.ui import chart_parts, curve_charts, pages, work
+from fewshot_lab.ui.choices import labels_to_use
 from fewshot_lab.ui.evaluate.parts import (
     KINDS,
     backbone_titles,
@@ -44,19 +45,10 @@ def show(project: Project) -> None:
             format_func=titles.__getitem__,
             key="fl-compare-backbones",
         )
-        labels = st.radio(
-            "Labels",
-            list(kinds),
-            format_func=kinds.__getitem__,
-            horizontal=True,
-            key="fl-compare-kind",
-        )
+        labels = labels_to_use("Labels", kinds, "fl-compare-kind")
         ready = len(chosen) > 1
         if st.button("Compare", type="primary", disabled=not ready, key="fl-compare-start"):
-            args = ["--labels", labels]
-            for name in chosen:
-                args += ["--backbone", name]
-            work.start(project, VERB, args)
+            work.start(project, VERB, labels=labels, backbone=chosen)
             st.rerun()
     pages.link("backbone", "All backbones, and which suits your labels best", project.name)
     if len(names) < 2:
@@ -75,12 +67,7 @@ def draw(comparison: dict[str, Any]) -> None:
             (r for r in comparison["results"] if r["backbone"] == name), key=lambda r: r["shots"]
         )
         curve_charts.band_of(
-            figure,
-            rows,
-            "shots",
-            name=title,
-            colour=colour,
-            words="labels per class",
+            figure, rows, "shots", name=title, colour=colour, words="labels per class"
         )
     curve_charts.log_ticks(figure, sorted({r["shots"] for r in comparison["results"]}))
     left, right = st.columns([3, 2], gap="large")

@@ -7,6 +7,7 @@ import streamlit as st
 
 from fewshot_lab.project import Project
 from fewshot_lab.ui import chart_parts
+from fewshot_lab.ui.choices import segments
 from fewshot_lab.ui.evaluate.few_shot_figures import METRICS, chart, differences, method, table
 from fewshot_lab.ui.evaluate.few_shot_form import VERB, form
 from fewshot_lab.ui.evaluate.parts import kinds_of_labels, results_and_job, too_few
@@ -51,15 +52,7 @@ def draw(project: Project, curve: dict[str, Any]) -> None:
     """Draw a curve with its table."""
     again = exhausted(curve)
     curve = without(curve, again)
-    metric = st.segmented_control(
-        "Figure",
-        list(METRICS),
-        format_func=METRICS.__getitem__,
-        default="balanced_accuracy",
-        required=True,
-        key="fl-nshot-metric",
-        label_visibility="collapsed",
-    )
+    metric = segments("Figure", METRICS, key="fl-nshot-metric", label_visibility="collapsed")
     st.plotly_chart(chart(project, curve, metric), config=chart_parts.CONFIG, key="fl-nshot")
     muted(method(curve, again), small=True)
     with st.expander("Table"):

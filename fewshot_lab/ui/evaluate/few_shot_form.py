@@ -11,6 +11,7 @@ from fewshot_lab.evaluation import CLASSIFIERS, SHOTS
 from fewshot_lab.files import write_atomically
 from fewshot_lab.project import UPLOADS, Project
 from fewshot_lab.ui import work
+from fewshot_lab.ui.choices import labels_to_use, select
 from fewshot_lab.ui.evaluate.parts import backbone_titles
 from fewshot_lab.ui.glossary import meanings_of
 
@@ -43,7 +44,7 @@ def form(project: Project, kinds: dict[str, str]) -> None:
         chosen |= _compared(project)
     ready = all(chosen[key] for key in ("shots", "backbones", "classifiers"))
     if st.button("Measure", type="primary", disabled=not ready, key="fl-nshot-start"):
-        work.start(project, VERB, arguments(project, chosen))
+        start(project, chosen)
         st.rerun()
 
 
@@ -63,13 +64,7 @@ def _labels_and_draws(kinds: dict[str, str]) -> dict[str, Any]:
         "least": st.number_input(
             "Leave out classes with fewer images than", 0, 100_000, 0, key="fl-nshot-least"
         ),
-        "labels": st.radio(
-            "Labels",
-            list(kinds),
-            format_func=kinds.__getitem__,
-            horizontal=True,
-            key="fl-nshot-labels",
-        ),
+        "labels": labels_to_use("Labels", kinds, "fl-nshot-labels"),
     }
 
 
@@ -91,12 +86,7 @@ def _compared(project: Project) -> dict[str, Any]:
             help=meanings_of("LDA + LogReg", "LDA", "LogReg", "RBF-SVM", "kNN"),
             key="fl-nshot-classifiers",
         ),
-        "reference": st.selectbox(
-            "Data set of the paper",
-            list(REFERENCES),
-            format_func=REFERENCES.__getitem__,
-            key="fl-nshot-reference",
-        ),
+        "reference": select("Data set of the paper", REFERENCES, key="fl-nshot-reference"),
         "split": st.file_uploader(
             "Drop a split list here (CSV with the columns path, split)",
             type="csv",
@@ -106,21 +96,21 @@ def _compared(project: Project) -> dict[str, Any]:
     }
 
 
-def arguments(project: Project, chosen: dict[str, Any]) -> list[str]:
-    """Return the arguments of the job for what was chosen."""
-    args = ["--shots", ",".join(map(str, sorted(chosen["shots"]))), "--labels", chosen["labels"]]
-    args += ["--min-class-size", str(chosen["least"])]
-    if chosen["draws"]:
-        args += ["--draws", str(chosen["draws"])]
-    for name in chosen["backbones"]:
-        args += ["--backbone", name]
-    for name in chosen["classifiers"]:
-        args += ["--classifier", name]
-    if chosen["reference"]:
-        args += ["--reference", chosen["reference"]]
-    if (dropped := chosen["split"]) is not None:
-        args += ["--split-csv", str(kept(project, dropped.name, dropped.getvalue()))]
-    return args
+def start(project: Project, chosen: dict[str, Any]) -> None:
+    """Start the measuring of a curve by what was chosen in the form."""
+    dropped = chosen["split"]
+    work.start(
+        project,
+        VERB,
+        shots=",".join(map(str, sorted(chosen["shots"]))),
+        labels=chosen["labels"],
+        min_class_size=chosen["least"],
+        draws=chosen["draws"] or None,
+        backbone=chosen["backbones"],
+        classifier=chosen["classifiers"],
+        reference=chosen["reference"],
+        split_csv=dropped and kept(project, dropped.name, dropped.getvalue()),
+    )
 
 
 def kept(project: Project, name: str, content: bytes) -> Path:

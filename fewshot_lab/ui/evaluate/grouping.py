@@ -4,6 +4,7 @@ import streamlit as st
 
 from fewshot_lab.evaluation import GroupPreview, GroupRule, noun_of
 from fewshot_lab.project import Project
+from fewshot_lab.ui.choices import select
 from fewshot_lab.ui.evaluate.parts import refit
 from fewshot_lab.ui.fragments import fragment, muted
 
@@ -35,25 +36,17 @@ def show(project: Project) -> None:
         return
     groups = project.splits.preview(asked)
     st.html(preview(groups))
-    changed = asked != rule
-    if (
-        st.button("Use these groups", type="primary", key="fl-groups-use", disabled=not changed)
-        and changed
-    ):
+    if st.button("Use these groups", type="primary", key="fl-groups-use", disabled=asked == rule):
         project.splits.set_rule(asked)
         refit(project, f"Groups: {groups.sentence}")
 
 
 def choose(rule: GroupRule, columns: list[str]) -> GroupRule:
     """Draw the fields; return the rule that they ask for."""
-    kinds = [kind for kind in SOURCES if kind != "column" or columns or rule.kind == "column"]
-    kind = st.selectbox(
-        "From",
-        kinds,
-        index=kinds.index(rule.kind),
-        format_func=SOURCES.__getitem__,
-        key="fl-groups-kind",
-    )
+    kinds = dict(SOURCES)
+    if not columns and rule.kind != "column":
+        del kinds["column"]
+    kind = select("From", kinds, rule.kind, key="fl-groups-kind")
     value = ""
     if kind == "column":
         at = columns.index(rule.value) if rule.value in columns else 0

@@ -7,6 +7,7 @@ import streamlit as st
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.live import Snapshot
 from fewshot_lab.project import Project, own_class, patient_figures, set_own_class
+from fewshot_lab.ui.choices import select
 from fewshot_lab.ui.evaluate.parts import matrix_cell, refit
 from fewshot_lab.ui.evaluate.probability_parts import unbroken
 from fewshot_lab.ui.fragments import fragment, muted, plainly
@@ -69,11 +70,10 @@ def confusion(patients: "PatientFigures", noun: str) -> str:
 def choose_own_class(project: Project, noun: str) -> None:
     """Draw what makes a patient's own class, and keep what is chosen."""
     now = own_class(project)
-    chosen = st.selectbox(
+    chosen = select(
         f"The own class of a {noun} is",
-        list(OWN),
-        index=list(OWN).index(now),
-        format_func=OWN.__getitem__,
+        OWN,
+        now,
         help=f"What the answer is compared with if the images of a {noun} have labels of several "
         "classes. For grades it is the worst, unless you choose otherwise.",
         key=f"fl-own-class-{now}",  # else what was shown before would be taken for a choice

@@ -4,6 +4,7 @@ import streamlit as st
 
 from fewshot_lab.evaluation import TestRule
 from fewshot_lab.project import Project
+from fewshot_lab.ui.choices import select
 from fewshot_lab.ui.evaluate.parts import refit
 from fewshot_lab.ui.fragments import fragment, muted
 from fewshot_lab.words import plural
@@ -38,13 +39,7 @@ def show(project: Project) -> None:
 def choose(project: Project) -> TestRule | None:
     """Draw the fields; return the rule that they ask for, None where none can be chosen."""
     rule, columns = project.splits.test_rule, project.store.columns()
-    kind = st.selectbox(
-        "Test images",
-        list(TESTS),
-        index=list(TESTS).index(rule.kind),
-        format_func=TESTS.__getitem__,
-        key="fl-test-kind",
-    )
+    kind = select("Test images", TESTS, rule.kind, key="fl-test-kind")
     if kind == "folder":
         return TestRule("folder", folder=st.text_input("Folder", value=rule.folder or "test"))
     if kind != "column":

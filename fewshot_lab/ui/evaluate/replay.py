@@ -7,6 +7,7 @@ import streamlit as st
 from fewshot_lab.project import Project, set_strategy, strategies_of, strategy_of
 from fewshot_lab.sampling import DEFAULT_STRATEGY, STRATEGIES
 from fewshot_lab.ui import chart_parts, curve_charts, work
+from fewshot_lab.ui.choices import labels_to_use, select
 from fewshot_lab.ui.evaluate.parts import KINDS, kinds_of_labels, results_and_job, too_few
 from fewshot_lab.ui.fragments import fragment, lead, muted
 from fewshot_lab.words import count
@@ -34,31 +35,19 @@ def show(project: Project) -> None:
     if busy:
         return
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        labels = st.radio(
-            "Label again",
-            list(kinds),
-            format_func=kinds.__getitem__,
-            horizontal=True,
-            key="fl-replay-kind",
-        )
+        labels = labels_to_use("Label again", kinds, "fl-replay-kind")
         draws = st.number_input("Draws", 2, 100, 10, key="fl-replay-draws", width=120)
         if st.button("Replay", type="primary", key="fl-replay-start"):
-            work.start(project, VERB, ["--labels", labels, "--draws", str(draws)])
+            work.start(project, VERB, labels=labels, draws=draws)
             st.rerun()
 
 
 def choose(project: Project, used: dict[str, Any]) -> None:
     """Draw the setting; "auto" follows the evidence."""
     options = {"auto": "as the evidence says"} | strategies_of(project)
-    picked = st.selectbox(
-        "Suggestions",
-        list(options),
-        index=list(options).index(used["setting"]),
-        format_func=options.__getitem__,
-        key=f"fl-strategy-{used['setting']}",
-        width=420,
-    )
-    if picked != used["setting"]:
+    now = used["setting"]
+    picked = select("Suggestions", options, now, key=f"fl-strategy-{now}", width=420)
+    if picked != now:
         set_strategy(project, picked)
         st.rerun()
 
