@@ -114,7 +114,7 @@ def test_networks_that_timm_has_no_name_for_can_be_built():
 def test_a_start_that_is_gone_is_not_missed(make_run, tmp_path, monkeypatch, kind):
     monkeypatch.setenv("FEWSHOT_LAB_HOME", str(tmp_path / "home"))
     (tmp_path / "home").mkdir()
-    options = {"batch_size": 4, "steps": 4, "checkpoint_steps": 2, "keep": 9}
+    options = {"batch_size": 4, "steps": 2, "checkpoint_steps": 1, "keep": 9}
     if kind == "a file":
         full_checkpoint(tmp_path / "full.pth")
         gone, start = tmp_path / "full.pth", f"{tmp_path / 'full.pth'}::vit_tiny_patch16_224"
@@ -125,7 +125,7 @@ def test_a_start_that_is_gone_is_not_missed(make_run, tmp_path, monkeypatch, kin
         (tmp_path / "runs").rename(gone.parent)
 
     def stop(stage, done, total):
-        if stage == "pretraining" and done == 2:
+        if stage == "pretraining" and done == 1:
             raise Stopped("")
 
     options |= {"start": start, "backbone": start, "drop_path": 0.1}
@@ -139,7 +139,7 @@ def test_a_start_that_is_gone_is_not_missed(make_run, tmp_path, monkeypatch, kin
     with pytest.raises(FewshotLabError, match="Without a checkpoint the run cannot"):
         train_run(late)
     one, other = (
-        torch.load(folder / "checkpoints" / "step-000000004.pt", weights_only=True)
+        torch.load(folder / "checkpoints" / "step-000000002.pt", weights_only=True)
         for folder in (never, torn)
     )
     for part in ("student", "teacher"):
