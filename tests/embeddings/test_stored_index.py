@@ -65,6 +65,19 @@ def test_what_a_search_looks_into_follows_from_the_recall(matrix: np.ndarray) ->
     assert hard.kind == "flat" and np.array_equal(rows, truth)
 
 
+def test_rows_that_rounding_swaps_do_not_make_a_search_look_everywhere(tmp_path: Path) -> None:
+    random = np.random.default_rng(2)
+    centres = random.normal(size=(40, D)).repeat(N // 40, axis=0)
+    close = (centres + 0.01 * random.normal(size=centres.shape)).astype(np.float32)
+    build_part(tmp_path, lambda rows: close[rows], len(close), mark(len(close)))
+    index, about = opened(tmp_path), read_json(tmp_path / "index.json")
+    assert recall(index, close) < 0.97  # by number, of cosines that two bytes cannot tell apart
+    assert about is not None and about["probes"] < 0.5 * len(close) ** 0.5
+    cosines, _ = build_index(close, kind="flat", device="cpu").search(close, 10)
+    as_near, _ = index.search(close, 10, lambda some: close[some])
+    assert (as_near[:, -1] > cosines[:, -1] - 5e-4).mean() > 0.99
+
+
 def test_codes_that_tell_little_name_more_candidates(tmp_path: Path) -> None:
     noise = np.random.default_rng(1).normal(size=(N, D)).astype(np.float32)
     build_part(tmp_path, lambda rows: noise[rows], N, mark(N), kind="pq")
