@@ -118,8 +118,6 @@ def main() -> int:
     quick, measured, no_browser = (f"--{word}" in arguments for word in OPTIONS)
     arguments = [a for a in arguments if a.removeprefix("--") not in OPTIONS]
     with_browser = not (no_browser or quick)
-    # The tests import a tenth of what pip would compile, which takes most of its time.
-    os.environ.setdefault("PIP_COMPILE", "0")
     with ThreadPoolExecutor(1) as beside_pip:
         others = beside_pip.submit(other_programs, with_browser, everything=not arguments)
         python = str(environment("requirements-dev.txt"))
