@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -63,6 +64,8 @@ def test_killed_in_each_of_its_parts_the_same_command_goes_on(
     out, used = tmp_path / "curve.json", project.backbone.name
     line = ["reproduce", "cells", "--epochs", "4", "--batch-size", "8", "--device", "cpu", *SETS]
     line += ["--draws", "1", "--out", str(out)]
+    # A forked process runs the main module anew; pages that were tested leave their script there.
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
     forks = multiprocessing.get_context("forkserver")
     forks.set_forkserver_preload([f"fewshot_lab.{name}" for name in IMPORTED])
 
