@@ -179,15 +179,7 @@ class Refit:
         same = self._fit_key is not None and self._fit_key[0] == key[0]
         if not same or self._fit_key == key or taught.class_ids != last.class_ids:
             return None
-        again = fit_same(
-            fitted,
-            images.pool.X[taught.rows],
-            taught.y,
-            pool=images.pool,
-            rows=taught.rows,
-            apart=images.view.away,
-            soft=soft_labels(taught.y, taught.shares),
-        )
+        again = fit_same(fitted, **_what_trains(images, taught))
         if again is None:
             return None
         scorer = Scorer(again, images.pool, costs_of(self._project, again.class_ids))
@@ -249,15 +241,10 @@ class Refit:
         began = time.monotonic()
         rows = taught.rows
         fitted = fit(
-            images.pool.X[rows],
-            taught.y,
+            **_what_trains(images, taught),
             name=asked.name,
             groups=None if images.group is None else images.group[rows],
             near_duplicates=None,
-            pool=images.pool,
-            rows=rows,
-            apart=images.view.away,
-            soft=soft_labels(taught.y, taught.shares),
             sites=None if images.site is None else images.site[rows],
             quick=quick,
             check=lambda: None if quick else check(labels.position),
@@ -286,6 +273,18 @@ class Refit:
             pairs=splits.apart_pairs(ids),
             costs=costs_of(self._project, fitted.class_ids),
         )
+
+
+def _what_trains(images: Images, taught: Taught) -> dict[str, Any]:
+    """Return it by the names of :func:`fit` and :func:`fit_same`."""
+    return {
+        "X": images.pool.X[taught.rows],
+        "y": taught.y,
+        "pool": images.pool,
+        "rows": taught.rows,
+        "apart": images.view.away,
+        "soft": soft_labels(taught.y, taught.shares),
+    }
 
 
 def _scores(

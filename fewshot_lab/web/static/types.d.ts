@@ -44,6 +44,8 @@ export interface Snapshot {
   sentence: string;
   message: string;
   position: number;
+  /** Of the labels that the colours rest on; all else is of those at `position`. */
+  predicted_at: number;
   at: number;
   class_ids: number[];
   cv: CrossValidation | null;
