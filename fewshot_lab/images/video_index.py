@@ -66,14 +66,8 @@ def load_index(file: Path) -> VideoIndex | None:
     """Return an index that was kept; None where there is none that can be read."""
     try:
         with np.load(file) as kept:
-            return VideoIndex(
-                stamps=kept["stamps"],
-                times=kept["times"],
-                keys=kept["keys"],
-                key_decoded=kept["key_decoded"],
-                seekable=bool(kept["seekable"]),
-                cut_short=bool(kept["cut_short"]),
-            )
+            # [()] makes a plain value of what is no array.
+            return VideoIndex(**{each.name: kept[each.name][()] for each in fields(VideoIndex)})
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None
 
