@@ -76,17 +76,13 @@ def infer(tensors: dict[str, Tensor], name: str) -> str:
         # A filter written for another family may stumble over these keys in any way.
         except Exception:
             continue
-        if all(_only_position(entry) for entry in misfits):
+        # An unresized position embedding is no difference.
+        if all(entry.startswith("pos_embed is ") for entry in misfits):
             return candidate
     raise FewshotLabError(
         f"{name} fits none of the usual architectures; add its timm architecture after two "
         f"colons, as in {name}::vit_small_patch16_224."
     )
-
-
-def _only_position(entry: str) -> bool:
-    """Tell whether a difference is but an unresized position embedding."""
-    return entry.startswith("pos_embed is ")
 
 
 def _candidates(tensors: dict[str, Tensor]) -> Iterator[str]:

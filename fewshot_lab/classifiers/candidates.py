@@ -79,10 +79,6 @@ class Labels:
         pool = self.pool.finals
         return replace(self, pool=pool, **coordinates(pool, self.X, self.rows))
 
-    def with_folds(self, folds: NDArray[np.int64]) -> Labels:
-        """Return the same labels, split otherwise (R, n)."""
-        return replace(self, folds=folds)
-
     @cached_property
     def leading(self) -> tuple[Float, Float]:
         """Labelled (n, q) and unlabelled images (m, q) in the pool's leading axes."""

@@ -4,7 +4,7 @@ The one place that decides it. Inner stages hold more of what tells most classes
 of the scanner and the stain, too: so the labels at hand decide, by cross-validation.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -59,7 +59,7 @@ def choose_reading(whole: Labels, finals: Labels, sites: NDArray[Any] | None) ->
     pair = []
     for labels in (whole, finals):
         if codes is not None and by_site:
-            labels = labels.with_folds(codes[None])
+            labels = replace(labels, folds=codes[None])
         candidate = Candidate("lda", SHRINKAGE, [])
         for repeat in range(len(labels.folds)):
             candidate.scores += held_out_scores("lda", (SHRINKAGE,), labels, repeat)

@@ -97,17 +97,12 @@ def synced_norms(network: nn.Module, device: torch.device, *, compiled: bool) ->
 
         result: nn.Module = convert_sync_batchnorm(network)
         return result
-    for parent in list(network.modules()):
-        for child in parent.children():
-            if isinstance(child, nn.BatchNorm2d):
-                _swap(child)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            # What follows it in timm's layers is kept.
+            plain = type(module) is nn.BatchNorm2d
+            module.__class__ = _SyncedNorm if plain else _SyncedNormAct
     return network
-
-
-def _swap(norm: nn.BatchNorm2d) -> None:
-    """Give a layer the synced way of normalising, keeping what follows it in timm's layers."""
-    follows = type(norm) is not nn.BatchNorm2d
-    norm.__class__ = _SyncedNormAct if follows else _SyncedNorm
 
 
 class _SyncedNormAct(_SyncedNorm):

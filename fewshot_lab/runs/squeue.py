@@ -63,20 +63,21 @@ def squeue(number: str) -> tuple[str, str] | None:
 @lru_cache(maxsize=64)
 def _asked(number: str, moment: int) -> tuple[str, str] | None:
     """Ask once for all who want to know within the same moment."""
-    try:
-        asked = subprocess.run(
-            ["squeue", "-h", "-j", number, "-o", "%T|%R"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=10,
-        )
-    except subprocess.TimeoutExpired:
-        raise LookupError("squeue takes long") from None
-    if asked.returncode and "nvalid job id" not in asked.stderr:
-        raise LookupError(asked.stderr)
-    state, _, reason = asked.stdout.strip().partition("|")
+    answer = _answer("squeue", "-h", "-j", number, "-o", "%T|%R")
+    if answer is None:
+        raise LookupError("squeue takes long")
+    if answer.returncode and "nvalid job id" not in answer.stderr:
+        raise LookupError(answer.stderr)
+    state, _, reason = answer.stdout.strip().partition("|")
     return (state, reason) if state else None
+
+
+def _answer(*command: str) -> subprocess.CompletedProcess[str] | None:
+    """Return what a command of Slurm answers; None where it takes long."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def nodes_of(partition: str) -> list[tuple[int, int]]:
@@ -87,20 +88,9 @@ def nodes_of(partition: str) -> list[tuple[int, int]]:
     partition
         Its name; empty for the cluster's usual one.
     """
-    if shutil.which("sinfo") is None:
-        return []
-    try:
-        asked = subprocess.run(
-            ["sinfo", "-h", "-o", "%P|%c|%G"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=10,
-        )
-    except subprocess.TimeoutExpired:
-        return []
+    answer = _answer("sinfo", "-h", "-o", "%P|%c|%G") if shutil.which("sinfo") else None
     nodes = []
-    for line in asked.stdout.splitlines():
+    for line in answer.stdout.splitlines() if answer else ():
         name, _, rest = line.partition("|")
         cpus, _, gres = rest.partition("|")
         chosen = name.rstrip("*") in partition.split(",") if partition else name.endswith("*")
