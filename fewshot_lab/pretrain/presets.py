@@ -23,11 +23,15 @@ class Preset:
         Fields of :class:`fewshot_lab.pretrain.Recipe`.
     reasons : dict
         Why, for the same fields.
+    words : tuple of str
+        What tells the kind in the names of files and classes: beginnings of words, ends behind a
+        dash, whole words behind an equals sign.
     """
 
     title: str
     values: dict[str, Any]
     reasons: dict[str, str]
+    words: tuple[str, ...]
 
 
 def _preset(title: str, **rows: list[Any]) -> Preset:

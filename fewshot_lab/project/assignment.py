@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fewshot_lab.project.remembered import Remembered
 from fewshot_lab.store import Team
 
 if TYPE_CHECKING:
@@ -97,20 +97,18 @@ class Assignment:
 
     def __init__(self, project: ProjectCore):
         self._project = project
-        self._lock = Lock()
-        self._drawn: tuple[tuple[int, int], Lots, dict[str, int]] | None = None
+        self._drawn: Remembered[tuple[Lots, dict[str, int]]] = Remembered()
 
     def _lots(self) -> tuple[Lots, dict[str, int]]:
         from fewshot_lab.evaluation import group_keys
 
+        def draw() -> tuple[Lots, dict[str, int]]:
+            images = self._project.store.image_columns()
+            lots = Lots(images.ids, group_keys(images, self._project.splits.rule))
+            return lots, {image_id: at for at, image_id in enumerate(images.ids)}
+
         key = (len(self._project.store.ids()), self._project.splits.revision)
-        with self._lock:
-            if self._drawn is None or self._drawn[0] != key:
-                images = self._project.store.image_columns()
-                keys = group_keys(images, self._project.splits.rule)
-                lots = Lots(images.ids, keys)
-                self._drawn = (key, lots, {image_id: at for at, image_id in enumerate(images.ids)})
-            return self._drawn[1], self._drawn[2]
+        return self._drawn.get(key, draw)
 
     def duties(self, team: Team, annotator: str) -> Duties:
         """Return an annotator's duties, along all images in the order of ``store.ids()``."""

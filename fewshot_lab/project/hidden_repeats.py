@@ -1,6 +1,7 @@
 """Hidden repeats: an annotator's own earlier images come back as if they had no label."""
 
 from collections.abc import Iterable
+from itertools import takewhile
 
 from fewshot_lab.project.assignment import lot
 from fewshot_lab.store import Event, Store, Team
@@ -88,9 +89,6 @@ def repeats_of(store: Store, team: Team, annotator: str) -> Repeats | None:
     """Return what decides on an annotator's repeats; None where there are none."""
     if not team.repeats:
         return None
-    since = 0
-    for change in store.team_changes():
-        if change.team.repeats != team.repeats:
-            break
-        since = change.position
-    return Repeats(annotator, team.repeats, since)
+    since = takewhile(lambda change: change.team.repeats == team.repeats, store.team_changes())
+    oldest = min((change.position for change in since), default=0)
+    return Repeats(annotator, team.repeats, oldest)
