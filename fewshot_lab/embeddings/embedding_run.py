@@ -107,9 +107,9 @@ def embed(
     device = choose_device(device)
     if (batch_size is not None and batch_size < 1) or (workers is not None and workers < 1):
         raise FewshotLabError("The batch size and the number of workers must be at least 1.")
-    mine = list({item.id: item for item in images[part::parts]}.values())
+    part_images = list({item.id: item for item in images[part::parts]}.values())
     written = WrittenShards(folder)
-    todo = sum(map(written.lacks, mine))
+    todo = sum(map(written.lacks, part_images))
     report = EmbedReport()
     if todo:
         ready, sentence = backbone.available()
@@ -119,7 +119,7 @@ def embed(
         backbone.fetch(progress)
         _write_manifest(folder, backbone)
         with Claims(folder) as claims:
-            chunks = claimed_chunks(mine, written, claims)
+            chunks = claimed_chunks(part_images, written, claims)
             _run(
                 chunks,
                 todo,
@@ -132,10 +132,10 @@ def embed(
                 progress=progress,
             )
         written.refresh()
-    recorded = [(i.id, written.failed[i.id]) for i in mine if i.id in written.failed]
+    recorded = [(i.id, written.failed[i.id]) for i in part_images if i.id in written.failed]
     report.damaged = [str(path) for path in written.damaged]
     report.failed = recorded + [entry for entry in report.failed if entry[0] not in written.failed]
-    report.skipped = len(mine) - report.done - len(report.failed)
+    report.skipped = len(part_images) - report.done - len(report.failed)
     report.seconds = time.monotonic() - began
     return report
 

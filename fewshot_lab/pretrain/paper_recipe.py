@@ -8,7 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-_THEIRS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+_PAPER = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 ON_GPU = {"precision": "bf16", "compile": True, "device_views": True, "workers": -1}
 """Not theirs: how this loop runs where it runs fast."""
 
@@ -19,9 +19,9 @@ def paper_values(n_images: int, batch_size: int, epochs: float, device: str) -> 
     Their loader leaves out the images that do not fill a last batch: so an epoch has whole batches.
     """
     epoch = max(1, n_images // batch_size)
-    durations = {name: number * epoch for name, number in _THEIRS["epochs"].items()}
+    durations = {name: number * epoch for name, number in _PAPER["epochs"].items()}
     return {
-        **_THEIRS["values"],
+        **_PAPER["values"],
         **(ON_GPU if device.startswith("cuda") else {}),
         "batch_size": batch_size,
         "steps": max(1, round(epochs * epoch)),

@@ -26,8 +26,8 @@ class _Normalise(torch.autograd.Function):
         # Means and variances of each: sums of squares would be shorter, and lose digits.
         # In the weights' precision, which under autocast is more than that of x.
         wide = x.to(weight.dtype)
-        mine = torch.stack(torch.ops.aten.batch_norm_update_stats(wide, None, None, 0.0))
-        means, variances = _of_all(mine).unbind(1)
+        own = torch.stack(torch.ops.aten.batch_norm_update_stats(wide, None, None, 0.0))
+        means, variances = _of_all(own).unbind(1)
         between, mean = torch.var_mean(means, 0, correction=0)
         variance = variances.mean(0) + between
         ctx.save_for_backward(x, weight, mean, variance)
@@ -55,10 +55,10 @@ class _Normalise(torch.autograd.Function):
         return back, of_weight, of_bias, None
 
 
-def _of_all(mine: Tensor) -> Tensor:
+def _of_all(value: Tensor) -> Tensor:
     """Return the (world, ...) tensors of all processes: one exchange, where a sum takes two."""
-    rows = [torch.empty_like(mine) for _ in range(dist.get_world_size())]
-    dist.all_gather(rows, mine)
+    rows = [torch.empty_like(value) for _ in range(dist.get_world_size())]
+    dist.all_gather(rows, value)
     return torch.stack(rows)
 
 

@@ -33,7 +33,7 @@ class Repeats:
         self._counted = 0
         self._origin: dict[str, int] = {}
         self._waiting: list[str] = []
-        self._known: set[str] = set()
+        self._labelled: set[str] = set()
         self._ripe: list[str] = []
         self._chosen: list[str] = []
         self._repeat: dict[str, list[int]] = {}
@@ -69,8 +69,8 @@ class Repeats:
 
     def _count(self, event: Event) -> None:
         self._labels += 1
-        if event.image_id not in self._known:
-            self._known.add(event.image_id)
+        if event.image_id not in self._labelled:
+            self._labelled.add(event.image_id)
             self._waiting.append(event.image_id)
             if len(self._waiting) > GAP:
                 self._ripe.append(self._waiting.pop(0))

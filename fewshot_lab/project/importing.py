@@ -53,20 +53,20 @@ def import_candidates(
     """
     began = time.monotonic()
     report = ImportReport()
-    known, arrivals = KnownSources(project), Arrivals(project.store, report)
+    sources, arrivals = KnownSources(project), Arrivals(project.store, report)
     try:
-        take_in(project, candidates, known, arrivals, copy=copy, progress=progress)
+        take_in(project, candidates, sources, arrivals, copy=copy, progress=progress)
     finally:
         keep_sequences(project, candidates.volumes)
     report.note_volumes(candidates)
-    report.known += known.unchanged
+    report.known += sources.unchanged
     report.ignored = dict(candidates.ignored)
     report.notes = list(candidates.notes)
     moved = _moved(project, report.duplicates)
     report.moved = len({image_id for _, image_id in moved})
     report.duplicates = [each for each in report.duplicates if each not in moved]
-    known.fill_in()
-    report.filled = known.filled
+    sources.fill_in()
+    report.filled = sources.filled
     project.splits.imported(group)
     report.seconds = time.monotonic() - began
     came = report.added or report.known or report.moved or report.duplicates

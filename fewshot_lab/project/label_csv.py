@@ -81,12 +81,12 @@ def preview_rows(
     store: Store, source: str, rows: Sequence[tuple[str, str]], annotator: str
 ) -> CsvPreview:
     """Return what labelling by rows of (path, label) would do; ``source`` is their file's name."""
-    known = store.find_many([path for path, _ in rows])
-    labels = {path: label or None for path, label in rows if path in known}
+    id_of = store.find_many([path for path, _ in rows])
+    labels = {path: label or None for path, label in rows if path in id_of}
     labels_by_image: dict[str, dict[str, str]] = {}  # by image: a copy has the path of its own
     for path, label in rows:
-        if path in known:
-            labels_by_image.setdefault(known[path], {}).setdefault(
+        if path in id_of:
+            labels_by_image.setdefault(id_of[path], {}).setdefault(
                 label_key(label), f"{path}: {label}"
             )
     torn = [each for each in labels_by_image.values() if len(each) > 1]
@@ -99,7 +99,7 @@ def preview_rows(
     spelled = dict.fromkeys(MARKS, "") | {label_key(row.name): row.name for row in store.classes()}
     new: dict[str, str] = {}  # as the first writes it
     for path, label in rows:
-        if path in known and label and label_key(label) not in spelled:
+        if path in id_of and label and label_key(label) not in spelled:
             new.setdefault(label_key(label), label)
     keys = Counter(next(iter(each)) for each in labels_by_image.values())
     names = {"": "no label"} | new | {key: name or key for key, name in spelled.items()}
@@ -108,7 +108,7 @@ def preview_rows(
         rows=len(rows),
         labels=labels,
         images=len(labels_by_image),
-        unmatched=[path for path, _ in rows if path not in known],
+        unmatched=[path for path, _ in rows if path not in id_of],
         new_classes=list(new.values()),
         counts={names[key]: n for key, n in keys.most_common()},
         changed=sum(

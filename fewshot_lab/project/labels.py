@@ -75,8 +75,8 @@ class Labels:
             A path is unknown or ambiguous, or a label cannot be a class. Nothing is stored then.
         """
         store = self._store
-        known = store.find_many(list(labels))
-        unknown = [key for key in labels if key not in known]
+        id_of = store.find_many(list(labels))
+        unknown = [key for key in labels if key not in id_of]
         if unknown:
             raise FewshotLabError(
                 f"{len(unknown)} of {len(labels)} images are not in {self._project.name!r}: "
@@ -97,7 +97,7 @@ class Labels:
         added = store.add_classes([named[key] for key in new], annotator=annotator)
         ids |= dict(zip(new, added, strict=True))
         class_of = {
-            known[key]: "clear" if name is None else ids[label_key(name)]
+            id_of[key]: "clear" if name is None else ids[label_key(name)]
             for key, name in labels.items()
         }
         if class_of:

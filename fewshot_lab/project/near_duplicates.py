@@ -68,7 +68,7 @@ class NearSearch:
 
     def __init__(self, project: EmbeddedProject) -> None:
         self._project = project
-        self._kept: tuple[str, float, Near] | None = None
+        self._last_search: tuple[str, float, Near] | None = None
         self._copies = Copies(project)
 
     def near(self, threshold: float | None) -> Near:
@@ -86,8 +86,8 @@ class NearSearch:
         if embeddings is None or len(embeddings.ids) < 2:
             return NOTHING
         ids = list(embeddings.ids)
-        if self._kept is not None:
-            fingerprint, low, kept = self._kept
+        if self._last_search is not None:
+            fingerprint, low, kept = self._last_search
             same = len(kept.ids) == len(ids)
             # While a large pool is still being embedded it is not searched for every shard.
             embedding = len(ids) < 0.98 * len(project.store.ids())
@@ -103,7 +103,7 @@ class NearSearch:
             near = find_near(ids, rotated, floor, progress, file.with_suffix(".part"))
             _write(file, near, floor)
             file.with_suffix(".part").unlink(missing_ok=True)
-        self._kept = (embeddings.fingerprint, floor, near)
+        self._last_search = (embeddings.fingerprint, floor, near)
         return near
 
 

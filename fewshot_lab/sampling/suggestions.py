@@ -71,7 +71,7 @@ def suggest(
     list of Suggestion
         At most ``n``; none is a near-duplicate of another or of a labelled image.
     """
-    eligible = _some(eligible & (labelled < 0), seed)
+    eligible = _looked_at(eligible & (labelled < 0), seed)
     chooser = Chooser(pool, labelled >= 0, eligible, groups, quota=max(1, round(n / 8)))
     K = len(class_ids)
     with one_blas_thread():
@@ -98,7 +98,7 @@ def suggest(
     return [Suggestion(ids[p.row], p.reason, p.strategy, False, p.classes) for p in picks]
 
 
-def _some(eligible: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
+def _looked_at(eligible: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
     """Return at most about :data:`LOOKED_AT` of the eligible, evenly spread; others next time."""
     rows = np.flatnonzero(eligible)
     step = -(-len(rows) // LOOKED_AT)
