@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from fewshot_lab.embeddings.index import Index, build_index, evenly_spread, normalised
+from fewshot_lab.embeddings.index import Index, evenly_spread, normalised
 
 _EXTENT = 10.0
 
@@ -127,10 +127,3 @@ def place_new(layout: Layout, vectors: npt.NDArray[Any], *, k: int = 10) -> npt.
         pull = weight / np.maximum(gap, 1e-6)
         at = (pull[..., None] * points).sum(axis=1) / pull.sum(axis=1)[:, None]
     return np.asarray(at.astype(np.float32))
-
-
-def layout_of(
-    xy: npt.NDArray[np.float32], method: Literal["pca", "umap"], matrix: npt.NDArray[Any]
-) -> Layout:
-    """Return the layout of a map read from disk, its index built anew from the embeddings."""
-    return Layout(xy, method, build_index(matrix))

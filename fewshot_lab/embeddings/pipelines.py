@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.backbones import Preprocessing
@@ -190,11 +191,11 @@ def _read_by_threads(
                     future.cancel()
 
 
+@dataclass
 class _Files:
     """What a worker process is given: batches of items in, batches of pixels out."""
 
-    def __init__(self, preprocessing: Preprocessing) -> None:
-        self.preprocessing = preprocessing
+    preprocessing: Preprocessing
 
     def __getitem__(self, items: list[ImageItem]) -> tuple[Batch, torch.Tensor | None]:
         return read(items, self.preprocessing)

@@ -9,7 +9,6 @@ candidates that it names are compared exactly.
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -27,7 +26,7 @@ from fewshot_lab.embeddings.index_recall import (
     choose_probes,
     nearest_rows,
 )
-from fewshot_lab.files import read_json, write_json
+from fewshot_lab.files import checksum, read_json, write_json
 from fewshot_lab.progress import Progress, silent
 
 Vectors = Callable[[npt.NDArray[np.int64]], npt.NDArray[Any]]
@@ -270,8 +269,5 @@ def _read(path: Path, checksum: int | None = None) -> Any:
 
 
 def _checksum(path: Path) -> int:
-    checksum = 0
     with path.open("rb") as file:
-        while block := file.read(1 << 24):
-            checksum = zlib.crc32(block, checksum)
-    return checksum
+        return checksum(file)

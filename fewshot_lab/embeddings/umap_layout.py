@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -194,15 +195,15 @@ def _umap() -> Any:
     return umap.umap_
 
 
+@dataclass
 class _Bar:
     """Looks like the terminal to tqdm and hears which epoch it is."""
 
-    def __init__(self, report: Callable[[int], None]) -> None:
-        self._report = report
+    report: Callable[[int], None]
 
     def write(self, text: str) -> None:
         if (epoch := text.strip()).isdecimal():
-            self._report(int(epoch))
+            self.report(int(epoch))
 
     def flush(self) -> None:
         pass

@@ -1,6 +1,5 @@
 """Which frames a video has, when each is shown, and from which key frame it is decoded."""
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from fractions import Fraction
@@ -11,7 +10,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_lab.files import write_atomically
+from fewshot_lab.files import npz_bytes, write_atomically
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.video_file import av, open_container, reasons
 
@@ -57,9 +56,7 @@ class VideoIndex:
 
 def save_index(index: VideoIndex, file: Path) -> None:
     """Keep an index beside what it belongs to."""
-    buffer = io.BytesIO()
-    np.savez(buffer, **{each.name: getattr(index, each.name) for each in fields(index)})
-    write_atomically(file, buffer.getvalue())
+    write_atomically(file, npz_bytes(**vars(index)))
 
 
 def load_index(file: Path) -> VideoIndex | None:

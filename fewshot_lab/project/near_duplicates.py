@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_lab.files import keep_if_possible
+from fewshot_lab.files import keep_if_possible, npz_bytes
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.copies import Copies
 from fewshot_lab.project.embedded import EmbeddedProject
@@ -139,9 +138,7 @@ def find_near(
                 search.go_on(dict(kept))
 
         def keep() -> None:
-            buffer = io.BytesIO()
-            np.savez(buffer, mark=mark, **search.state())
-            keep_if_possible(unfinished, buffer.getvalue())
+            keep_if_possible(unfinished, npz_bytes(mark=mark, **search.state()))
 
         take_steps(steps, keep)
     pairs, cosines, nearest = search.pairs()
@@ -201,16 +198,8 @@ def _mark(ids: Sequence[str]) -> int:
 
 
 def _write(file: Path, near: Near, floor: float) -> None:
-    buffer = io.BytesIO()
-    np.savez(
-        buffer,
-        mark=_mark(near.ids),
-        floor=floor,
-        nearest=near.nearest,
-        pairs=near.pairs,
-        cosines=near.cosines,
-    )
-    keep_if_possible(file, buffer.getvalue())
+    arrays = {"nearest": near.nearest, "pairs": near.pairs, "cosines": near.cosines}
+    keep_if_possible(file, npz_bytes(mark=_mark(near.ids), floor=floor, **arrays))
 
 
 def _read(file: Path, ids: Sequence[str], floor: float) -> Near | None:
