@@ -29,6 +29,14 @@ class Embeddings:
         Where the shards lie.
     damaged
         Names of shards that are not as they were written; none of their images is here.
+    ids
+        Image ids in the order of the rows.
+    failed
+        Images that could not be embedded, with the reason.
+    parts
+        What the d numbers of an embedding are; none while there is no embedding.
+    dtype_computed
+        What the forward pass was computed in: ``"float32"`` or ``"bfloat16"``, or both.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -108,9 +116,8 @@ class Embeddings:
         self._fingerprint = shard.fingerprint
         if shard.ids:
             self.parts = shard.parts
-            self.dtype_computed = ", ".join(
-                sorted({*filter(None, self.dtype_computed.split(", ")), shard.dtype})
-            )
+            dtypes = {*filter(None, self.dtype_computed.split(", ")), shard.dtype}
+            self.dtype_computed = ", ".join(sorted(dtypes))
 
     def rows(self, ids: Sequence[str]) -> npt.NDArray[np.intp]:
         """Return where images stand among :attr:`ids` (m,).
