@@ -4,6 +4,7 @@ Frames are told by their stamps, which the container gives each of them; see ``v
 """
 
 import os
+import re
 from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
@@ -100,16 +101,8 @@ def is_encrypted(path: Path) -> bool:
             return False
         stream.seek(max(0, path.stat().st_size - _TAIL))
         tables = head, stream.read()
-    return any(_in_sample_entry(part, b"encv") for part in tables)
-
-
-def _in_sample_entry(part: bytes, name: bytes) -> bool:
-    at = part.find(b"stsd")
-    while at >= 0:
-        if part[at + 16 : at + 20] == name:  # version, flags, count, size, then the name
-            return True
-        at = part.find(b"stsd", at + 1)
-    return False
+    # Version, flags, count, size, then the name.
+    return any(re.search(rb"stsd.{12}encv", part, re.DOTALL) for part in tables)
 
 
 def reasons(path: Path) -> AbstractContextManager[None]:

@@ -2,12 +2,9 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
-from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import Store, tidy_name
-from fewshot_lab.tables import read_columns
 
 MARKS = ("unsure", "reject")
 """What may be said of an image in place of a class."""
@@ -49,32 +46,6 @@ class CsvPreview(NamedTuple):
 def label_key(name: str) -> str:
     """Return what two spellings of one label have in common."""
     return tidy_name(name).casefold()
-
-
-def preview_label_csv(
-    store: Store, csv_path: Path, annotator: str, columns: tuple[str, str] = PATH_AND_LABEL
-) -> CsvPreview:
-    """Return what labelling from a CSV would do; nothing is stored.
-
-    Parameters
-    ----------
-    store : Store
-    csv_path : Path
-    annotator : str
-        Whose labels they would be.
-    columns : (str, str)
-        The columns that hold the path and the label.
-
-    Raises
-    ------
-    FewshotLabError
-        Where the file cannot be read, is empty or lacks a column.
-    """
-    path_column, label_column = columns
-    rows = [(row[path_column], row[label_column]) for _, row in read_columns(csv_path, columns)]
-    if not rows:
-        raise FewshotLabError(f"{csv_path.name} has no row below its first line.")
-    return preview_rows(store, csv_path.name, rows, annotator)
 
 
 def preview_rows(
