@@ -36,14 +36,15 @@ def strategy_of(project: ProjectCore) -> dict[str, Any]:
     offered = STRATEGIES if setting in STRATEGIES else strategies_of(project)
     by_hand = setting in offered
     evidence = project.store.get(EVIDENCE) or {}
-    # What was found with one backbone says nothing about another.
-    holds = evidence.get("fingerprint") == project.backbone.fingerprint
+    name, sentence = DEFAULT_STRATEGY, ""
     if by_hand:
         name, sentence = setting, f"Suggestions by {offered[setting]}, as chosen by hand."
-    elif holds and evidence.get("strategy") in STRATEGIES:
+    elif (
+        evidence.get("strategy") in STRATEGIES
+        # What was found with one backbone says nothing about another.
+        and evidence.get("fingerprint") == project.backbone.fingerprint
+    ):
         name, sentence = str(evidence["strategy"]), str(evidence.get("sentence", ""))
-    else:
-        name, sentence = DEFAULT_STRATEGY, ""
     return {
         "setting": setting if by_hand else AUTO,
         "strategy": name,
