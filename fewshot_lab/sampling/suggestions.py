@@ -35,7 +35,7 @@ def mixed(
     n: int,
     seed: int,
 ) -> list[Pick]:
-    """Choose by density and coverage at first, then by doubt with diversity: see :func:`suggest_by`."""
+    """Choose by density and coverage at first, then by doubt: see :func:`suggest_by`."""
     K = len(class_ids)
     with one_blas_thread():
         counts = np.bincount(labelled[labelled >= 0], minlength=max(K, 1))

@@ -46,7 +46,8 @@ def image_rows(connection: Connection, ids: Sequence[str] | None) -> dict[str, I
                 file = f"replaced/{image_id}"
             if meta not in parsed:
                 parsed[meta] = json.loads(meta)
-            by_id[image_id] = ImageRow(image_id, path, file, *facts, dict(parsed[meta]), ordinal)
+            values = (image_id, path, file, *facts, dict(parsed[meta]), ordinal)
+            by_id[image_id] = ImageRow._make(values)
     return by_id
 
 
