@@ -5,6 +5,7 @@ The facts are in ``presets.toml``.
 
 import difflib
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,11 +35,10 @@ class Preset:
     words: tuple[str, ...]
 
 
-def _preset(title: str, **rows: list[Any]) -> Preset:
-    values = {name: value for name, (value, *_) in rows.items()}
-    return Preset(
-        title, values, {name: why for name, (_, *reason) in rows.items() for why in reason}
-    )
+def _preset(title: str, words: Sequence[str] = (), **rows: list[Any]) -> Preset:
+    values = {name: row[0] for name, row in rows.items()}
+    reasons = {name: row[1] for name, row in rows.items() if len(row) > 1}
+    return Preset(title, values, reasons, tuple(words))
 
 
 _TABLES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
