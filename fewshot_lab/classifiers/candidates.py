@@ -159,6 +159,16 @@ def held_out_scores(
     return list(out)
 
 
+def scored_candidate(family: str, setting: Any, labels: Labels) -> Candidate:
+    """Return a setting of a family, scored out of fold in all repeats and judged."""
+    candidate = Candidate(family, setting, [])
+    for repeat in range(len(labels.folds)):
+        candidate.scores += held_out_scores(family, (setting,), labels, repeat)
+        labels.check()
+    judge(candidate, labels)
+    return candidate
+
+
 def judge(candidate: Candidate, labels: Labels) -> None:
     """Fill in the candidate's temperature, balanced accuracy and log loss over its repeats."""
     image, classes, weight = labels.taught

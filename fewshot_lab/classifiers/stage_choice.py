@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_lab.classifiers.candidates import Candidate, Labels, held_out_scores, judge, noise_of
+from fewshot_lab.classifiers.candidates import Labels, noise_of, scored_candidate
 
 SHRINKAGE = 0.4
 """Of the LDA that is compared: the middle one, so that nothing is chosen twice."""
@@ -60,12 +60,7 @@ def choose_reading(whole: Labels, finals: Labels, sites: NDArray[Any] | None) ->
     for labels in (whole, finals):
         if codes is not None and by_site:
             labels = replace(labels, folds=codes[None])
-        candidate = Candidate("lda", SHRINKAGE, [])
-        for repeat in range(len(labels.folds)):
-            candidate.scores += held_out_scores("lda", (SHRINKAGE,), labels, repeat)
-            labels.check()
-        judge(candidate, labels)
-        pair.append(candidate)
+        pair.append(scored_candidate("lda", SHRINKAGE, labels))
     stages, final = pair
     if not np.isfinite(stages.loss):
         return Reading(True, "Inner stages of the network are read until labels can tell.", False)

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from fewshot_lab.embeddings.embeddings import Embeddings
 from fewshot_lab.embeddings.index import build_index
-from fewshot_lab.embeddings.map_layout import Layout, pca_map, place_new
+from fewshot_lab.embeddings.map_layout import pca_map, place_new
 from fewshot_lab.embeddings.umap_layout import umap_map
 from fewshot_lab.files import npz_bytes, write_atomically
 from fewshot_lab.progress import Progress, silent
@@ -158,10 +158,10 @@ def _extended(
     if not new:
         return old
     # Only what was laid out tells where something belongs, not what was placed by guess later.
-    anchors = [i for i in old.ids[: old.settings["laid_out"]] if embeddings.contains(i)]
-    xy = old.xy[[k for k, i in enumerate(old.ids[: old.settings["laid_out"]]) if i in set(anchors)]]
-    layout = Layout(xy, old.method, build_index(vectors(anchors)))
-    placed = place_new(layout, vectors(new))
+    laid_out = old.ids[: old.settings["laid_out"]]
+    anchors = [row for row, image_id in enumerate(laid_out) if embeddings.contains(image_id)]
+    index = build_index(vectors([laid_out[row] for row in anchors]))
+    placed = place_new(old.xy[anchors], index, vectors(new))
     map_ = Map(
         [*old.ids, *new],
         np.concatenate([old.xy, placed]),
