@@ -64,7 +64,10 @@ def test_rows_keep_what_was_given(store: Store) -> None:
     assert store.columns() == ["stain", "age", "Größe"]
     assert store.column("age") == {image(60): 61.5}
     assert store.column("reference") == {image(60): "band"}
-    assert store.has_any("reference") and store.has_any("group")
+    assert store.has_groups()
+    store.add_images([picture(n, reference="abz"[n % 3]) for n in range(5)])
+    assert store.reference_names(9) == ["a", "b", "band", "z"]
+    assert store.reference_names(2) == ["a", "b"]
     assert store.column("nothing") == {}
 
 

@@ -130,7 +130,7 @@ def test_the_first_answer_holds_all_that_the_page_shows(page: Browser, project: 
     xy = page.arrays["xy"].reshape(-1, 2)
     assert xy.dtype == np.float32
     assert np.isfinite(xy).all()
-    assert page.head["overview"]["has_reference"]
+    assert page.head["overview"]["reference_names"] == sorted(by_type(project))
     assert len(page.head["model"]["suggestions"]) > 4
 
 
