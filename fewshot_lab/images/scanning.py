@@ -7,6 +7,7 @@ from itertools import chain
 from pathlib import Path
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import expanded
 from fewshot_lab.images.archive import ArchiveListing, list_archive, unpack
 from fewshot_lab.images.candidates import Candidate, ListedFile, Refused, Scan
 from fewshot_lab.images.clip_scan import ClipScan
@@ -232,4 +233,4 @@ def _is_container(source: Path) -> bool:
 
 def _absolute(path: Path) -> Path:
     """Make a path absolute and take ".." out; links stay as the user named them."""
-    return Path(os.path.normpath(path.expanduser().absolute()))
+    return Path(os.path.normpath(expanded(path).absolute()))
