@@ -3,7 +3,7 @@
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fewshot_lab.errors import FewshotLabError
@@ -168,6 +168,7 @@ def test_settings_hold_what_json_holds(store: Store, address: tuple[str, str | N
     assert store.get("bad") is None
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.tuples(st.sampled_from("abc"), st.integers(0, 9)),
                        st.tuples(st.integers(0, 2**62), st.integers(0, 2**62))))  # fmt: skip
 def test_known_files_are_a_mapping(known: dict[tuple[str, int], tuple[int, int]]) -> None:
