@@ -3,7 +3,7 @@
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fewshot_lab.errors import FewshotLabError
@@ -16,14 +16,14 @@ from .annotators import Annotator, image, picture
 def test_importing_again_changes_nothing(store: Store) -> None:
     before = store.images(), store.files(), store.ids()
     report = store.add_images([picture(n) for n in range(20)])
-    assert (report.added, report.duplicates, report.known) == ([], [], 20)
+    assert (report.added, report.duplicates, report.unchanged) == ([], [], 20)
     assert (store.images(), store.files(), store.ids()) == before
 
 
 def test_new_ones_come_at_the_end(store: Store) -> None:
     before = store.ids()
     report = store.add_images([picture(30), picture(3), picture(25)])
-    assert report.added == [image(30), image(25)] and report.known == 1
+    assert report.added == [image(30), image(25)] and report.unchanged == 1
     assert store.ids() == [*before, image(30), image(25)]
     assert [row.ordinal for row in store.images()] == sorted(row.ordinal for row in store.images())
 
@@ -171,6 +171,7 @@ def test_settings_hold_what_json_holds(store: Store, address: tuple[str, str | N
     assert store.get("bad") is None
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.tuples(st.sampled_from("abc"), st.integers(0, 9)),
                        st.tuples(st.integers(0, 2**62), st.integers(0, 2**62))))  # fmt: skip
 def test_known_files_are_a_mapping(known: dict[tuple[str, int], tuple[int, int]]) -> None:
