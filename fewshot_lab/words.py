@@ -17,6 +17,7 @@ def plural(n: int, one: str, many: str | None = None) -> str:
 
 def percent(p: float, digits: int = 0) -> str:
     """Return 0.934 as "93 %"; what is not quite none or all never reads as 0 or 100."""
+    p = round(p, 12)  # a weighted mean of ones is 1, but for the last bits
     value, least = round(100 * p, digits), 10**-digits
     if value >= 100 and p < 1:
         return f">{100 - least:.{digits}f} %"

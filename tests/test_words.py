@@ -8,7 +8,11 @@ from fewshot_lab import words
 
 
 @pytest.mark.parametrize(
-    ("p", "text"), [(0, "0 %"), (0.001, "<1 %"), (0.934, "93 %"), (0.999, ">99 %"), (1, "100 %")]
+    ("p", "text"),
+    [
+        *[(0, "0 %"), (1e-16, "0 %"), (0.001, "<1 %"), (0.934, "93 %"), (0.999, ">99 %")],
+        *[(1 - 2**-53, "100 %"), (1, "100 %")],
+    ],
 )
 def test_a_share_never_claims_more_than_it_is(p: float, text: str) -> None:
     assert words.percent(p) == text

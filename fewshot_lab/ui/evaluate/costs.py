@@ -18,6 +18,7 @@ from fewshot_lab.ui.evaluate.parts import refit
 from fewshot_lab.ui.fragments import fragment, muted, plainly
 
 TIMES = 20.0
+NAMES_WIDE = 240  # pixels: two names beside each other, and the number below them
 
 
 def show(project: Project, gathered: "Gathered", names: Sequence[str]) -> None:
@@ -46,12 +47,15 @@ def add(project: Project, by_id: dict[int, str], known: tuple[ErrorCost, ...]) -
     """Draw the sentence that says what another error costs."""
     ids = list(by_id)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        true = st.selectbox("An image of", ids, format_func=by_id.__getitem__, key="fl-cost-true")
+        true = st.selectbox(
+            "An image of", ids, format_func=by_id.__getitem__, key="fl-cost-true", width=NAMES_WIDE
+        )
         called = st.selectbox(
             "called",
             [i for i in ids if i != true],
             format_func=by_id.__getitem__,
             key="fl-cost-called",
+            width=NAMES_WIDE,
         )
         times = st.number_input(
             "is worse, times", 0.1, 1000.0, TIMES, step=1.0, format="%g", key="fl-cost-times"

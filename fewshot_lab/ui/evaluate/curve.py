@@ -14,7 +14,7 @@ from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.words import count
 
 ALL, WHOLE = -1, "All classes"
-ROOM = 28  # characters of a class's name beside the chart
+ROOM = 24  # characters of a class's name beside the chart
 _RECALL = (
     "At the last point of the curve: with fewer labels than Accuracy shows, and scaled to the "
     "audit images where the line below says so"
