@@ -34,6 +34,10 @@ COLUMN_NAMES = {
         "name",
         "id",
         "isicid",
+        "datei",
+        "dateiname",
+        "pfad",
+        "bild",
     ],
     "label": [
         "label",

@@ -120,6 +120,7 @@ def test_paths_count_from_the_csv_not_from_the_working_folder(
             ManifestColumns("image_id", "dx", "lesion_id"),
         ),
         ("Filename;Class\nimg/a.png;x\n", ManifestColumns("Filename", "Class")),
+        ("Datei;Befund\nimg/a.png;x\n", ManifestColumns("Datei", "Befund")),
         ("a\nimg/a.png\n", ManifestColumns("a")),
         ("mask,image\nmissing.png,img/a.png\n", ManifestColumns("image", None, None, ("mask",))),
     ],

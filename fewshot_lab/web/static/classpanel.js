@@ -19,8 +19,10 @@ import { ShortNames, fits, onFontsLoaded, setName, widthIn } from "./names.js";
 const DOUBLE = 230;
 const COMPACT_FROM = 11;
 // What a name has for itself in the narrow list and in the wide one; so many names may have two lines.
-const NARROW = 104,
-  WIDE = 142;
+const NARROW = 100,
+  WIDE = 138;
+// In px; a list that is long has one.
+const SCROLLBAR = 11;
 const TWO_LINES_TO = 13;
 // As many as the server takes.
 const MOST_CLASSES = 50;
@@ -188,11 +190,12 @@ export class ClassPanel {
     this.font = font;
     const names = this.model.classes.map((c) => c.name);
     const width = widthIn(font);
-    const long = names.some((name) => !fits(name, [NARROW], width));
+    const [narrow, wide] = [NARROW, WIDE].map((room) => room - (names.length < COMPACT_FROM ? 0 : SCROLLBAR));
+    const long = names.some((name) => !fits(name, [narrow], width));
     const twoLines = long && names.length <= TWO_LINES_TO;
     this.workspace.classList.toggle("ws-long-names", long);
     this.element.classList.toggle("ws-two-lines", twoLines);
-    return { short: this.shorts.in(names, twoLines ? [WIDE, WIDE] : [long ? WIDE : NARROW]), twoLines };
+    return { short: this.shorts.in(names, twoLines ? [wide, wide] : [long ? wide : narrow]), twoLines };
   }
 
   /**
