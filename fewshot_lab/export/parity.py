@@ -151,7 +151,11 @@ def _check_rule(
                 f"the app's by {far:.2g}, and {SIMILARITY_LIMIT:g} is the limit."
             )
     if ours.kind is not None:
-        far = float(np.abs(theirs.kind.score(*seen[1:]) - ours.kind.score(*stored)).max())
+        # Far below the cutoff nothing is decided, and there the logarithm of a distance has no
+        # bottom: the only image of a class lies in its class's centre.
+        low = ours.kind.cutoff - 1
+        scores = theirs.kind.score(*seen[1:]), ours.kind.score(*stored)
+        far = float(np.abs(np.subtract(*(np.maximum(score, low) for score in scores))).max())
         if not far <= KIND_LIMIT:
             raise ExportRefused(
                 "The bundle is not offered: its distance from the labelled kind of picture differs "

@@ -212,13 +212,17 @@ def test_a_graph_that_says_something_else_is_refused(project, tmp_path, monkeypa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_project_whose_every_image_trains(cells, tmp_path):
-    """Nothing is left of the pool: the share decided and what is unlike cannot be counted on it."""
+def test_a_project_whose_every_image_trains_one_of_them_alone_in_its_class(cells, tmp_path):
+    """Nothing is left of the pool: the share decided and what is unlike cannot be counted on it.
+
+    The lone image lies in the centre of its class, so the logarithm of its distance has no bottom.
+    """
     made = Project.create("all", home=tmp_path)
     some = [cells / kind for kind in ("basophil", "monocyte", "platelet")]
     made.import_images(some, reference_labels="folders")
     made.embed(workers=1)
-    made.labels.add({row.id: row.reference for row in made.store.images()}, "kim")
+    labels = {row.id: row.reference for row in made.store.images()}
+    made.labels.add(labels | {next(iter(labels)): "alone"}, "kim")
     classifier = made.fit("lda")
     export_bundle(made, tmp_path / "all-bundle", classifier=classifier)
     write_report(made, tmp_path / "all.html")
