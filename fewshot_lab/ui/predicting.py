@@ -119,10 +119,9 @@ def choose_bundle(project: Project | None, base: Path) -> Path | None:
     if project is not None and (export := work.active(project, ("export",))) is not None:
         note("A bundle of this project is being written; it can be chosen here once it is.")
         work.show(export)
-    if not bundles and not st.session_state.get("fl-elsewhere"):
-        if project is None:
-            st.session_state["fl-elsewhere"] = True
-            st.rerun()
+    uploaded = uploaded_zip(base)
+    elsewhere = project is None or "fl-elsewhere" in st.session_state or uploaded.is_file()
+    if not bundles and not elsewhere:
         sentence = "No bundle has been exported from this project yet."
         empty(sentence, "Export one", "export", project)
         with st.container(key="fl-blank-second", horizontal_alignment="center"):
@@ -143,22 +142,31 @@ def choose_bundle(project: Project | None, base: Path) -> Path | None:
     if chosen != ANOTHER:
         return next(one.folder for one in bundles if one.folder.name == chosen)
     file = st.file_uploader("Drop a bundle here, as ZIP", type="zip", key="fl-bundle-zip")
-    return kept_zip(base) if file is None else keep_zip(base, file)
+    if file is not None:
+        return keep_zip(uploaded, file)
+    if not uploaded.is_file():
+        return None
+    st.caption("The bundle that was uploaded last is in use.")
+    return uploaded
 
 
 def _elsewhere() -> None:
     st.session_state["fl-elsewhere"] = True
 
 
-def keep_zip(base: Path, file: Any) -> Path:
-    """Keep an uploaded bundle, so that a reload need not ask for it again.
+def uploaded_zip(base: Path) -> Path:
+    """Return where a bundle from elsewhere is kept, so that a reload need not ask for it again."""
+    return base / "predictions" / "bundle.zip"
+
+
+def keep_zip(path: Path, file: Any) -> Path:
+    """Keep an uploaded bundle, if it is one.
 
     Raises
     ------
     FewshotLabError
         If it is no bundle, or cannot be kept.
     """
-    path = base / "predictions" / "bundle.zip"
     if st.session_state.get("fl-kept-zip") != file.file_id or not path.is_file():
         beside = path.with_name("new.zip")
         try:
@@ -169,15 +177,6 @@ def keep_zip(base: Path, file: Any) -> Path:
         finally:
             beside.unlink(missing_ok=True)
         st.session_state["fl-kept-zip"] = file.file_id
-    return path
-
-
-def kept_zip(base: Path) -> Path | None:
-    """Return the bundle that was uploaded last, saying so."""
-    path = base / "predictions" / "bundle.zip"
-    if not path.is_file():
-        return None
-    st.caption("The bundle that was uploaded last is in use.")
     return path
 
 
