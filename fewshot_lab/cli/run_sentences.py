@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fewshot_lab.words import percent, plural, share_of
+from fewshot_lab.words import percent, plural, points, share_of
 
 if TYPE_CHECKING:
     from fewshot_lab.jobs import Status
@@ -77,8 +77,8 @@ def judged(checks: list[dict[str, Any]]) -> str:
     gain = last.get("knn_gain")
     if gain is None or last is first:
         return words
-    low, high = 100 * gain["low"], 100 * gain["high"]
-    return f"{words}, gain {100 * gain['value']:+.1f} points ({low:+.1f} to {high:+.1f})"
+    value, low, high = (points(gain[name]) for name in ("value", "low", "high"))
+    return f"{words}, gain {value} points ({low} to {high})"
 
 
 def started_sentence(run: Run) -> str:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Protocol
 
 from fewshot_lab.errors import FewshotLabError, as_sentence
@@ -75,6 +75,11 @@ def look(text: str) -> Source:
         Where there is nothing, or it may not be read.
     """
     path = expanded(text.strip().strip("'\""))
+    if PureWindowsPath(path).drive and os.name != "nt":
+        raise FewshotLabError(
+            f"{path} is a path of a Windows computer, and this app runs on another one: drop the "
+            "files here, or type where they lie there."
+        )
     if not path.is_absolute():
         raise FewshotLabError(f"Type the full path, from its root: {path.absolute()}?")
     confine(path)

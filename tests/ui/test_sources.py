@@ -1,5 +1,6 @@
 """What the import page says of a path, and where it keeps what was dropped."""
 
+import os
 from io import BytesIO
 from pathlib import Path
 
@@ -48,6 +49,12 @@ def test_a_relative_path_is_refused() -> None:
     for typed in ("cells", "~nobody-of-this-name/cells"):
         with pytest.raises(FewshotLabError, match="full path"):
             look(typed)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there it is a path like any other")
+def test_a_path_of_another_computer_is_told_as_that() -> None:
+    with pytest.raises(FewshotLabError, match="of a Windows computer"):
+        look(r"C:\Users\kim\cells")
 
 
 def test_a_path_outside_the_roots_is_refused_before_it_is_looked_at(
