@@ -80,13 +80,16 @@ def helping(runs: Sequence[Run], key: str = "knn") -> go.Figure | None:
     )
     unit = "balanced accuracy" if len(runs) == 1 else "dotted: frozen start"
     figure = _over_steps(title, runs, unit)
+    figure.update_yaxes(ticksuffix="\u00a0%")
     drawn = False
     for run, colour in zip(runs, COLOURS, strict=False):
         checks = [row for row in run.checks() if row.get(key)]
         if not checks:
             continue
         x = [row["step"] for row in checks]
-        low, value, high = ([row[key][part] for row in checks] for part in ("low", "value", "high"))
+        low, value, high = (
+            [100 * row[key][part] for row in checks] for part in ("low", "value", "high")
+        )
         name = shortened(run.name, LEGEND) if len(runs) > 1 else "this run"
         add_band(figure, x, low, high, colour)
         figure.add_scatter(

@@ -26,7 +26,7 @@ def show(runs: list[Run]) -> None:
             st.html(table_html(runs))
 
     table()
-    begun = [run.name for run in runs if run.metrics()]
+    begun = [run.name for run in runs if any(row["kind"] != "event" for row in run.metrics())]
     if len(begun) < 2:
         return
     compared = st.multiselect(

@@ -131,8 +131,11 @@ def test_runs_are_told_apart_by_what_became_of_them(open_app: Callable[..., AppT
     recipe = Recipe(steps=100)
     for name in ("one", "two"):
         create_run(name, ["blood"], [RunImage("a", Path("/nowhere/a.png"))], recipe)
-    table = runs_table.table_html(list_runs())
+    runs = list_runs()
+    (runs[0].folder / "health.json").write_text('{"state": "good", "name": ""}')
+    table = runs_table.table_html(runs)
     assert table.count("waiting") == 2
+    assert table.count("<td>good</td>") == 1
     assert "0 / 100" in table
 
 
