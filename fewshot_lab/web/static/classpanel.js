@@ -138,15 +138,15 @@ export class ClassPanel {
     const many = classes.length >= COMPACT_FROM;
     this.element.classList.toggle("ws-compact", many);
     this.element.parentElement?.classList.toggle("ws-many", many);
-    const { short, twoLines } = this.shortForms();
     if (!classes.some((c) => c.id === this.reachedId)) this.reachedId = classes[0]?.id;
     const lines = classes.map((c, place) => this.line(c, place));
     this.lines = new Map(classes.map((c, place) => [c.id, lines[place]]));
-    classes.forEach((c, place) => (twoLines ? setName : setText)(lines[place].name, short(c.name)));
     refill(
       this.list,
       lines.map((line) => h("li", {}, line.button)),
     );
+    const { short, twoLines } = this.shortForms(lines[0]?.name ?? this.list);
+    classes.forEach((c, place) => (twoLines ? setName : setText)(lines[place].name, short(c.name)));
     this.editButton.hidden = !this.editable || !classOf.size;
     this.field.placeholder = classes.length ? "Add a class" : "Name your first class";
     this.drawCounts();
@@ -183,9 +183,13 @@ export class ClassPanel {
     return { ...parts, button: element };
   }
 
-  /** Long names make the list wider, and have two lines where there are few of them. */
-  shortForms() {
-    const font = `13px ${getComputedStyle(this.workspace).fontFamily}`;
+  /**
+   * Long names make the list wider, and have two lines where there are few of them.
+   * @param {Element} drawn a name's element: others' style sheets reach its font, too
+   */
+  shortForms(drawn) {
+    const { fontFamily, fontSize } = getComputedStyle(drawn);
+    const font = `${fontSize} ${fontFamily}`;
     if (this.font !== font || !this.shorts) this.shorts = new ShortNames(font);
     this.font = font;
     const names = this.model.classes.map((c) => c.name);
