@@ -185,6 +185,7 @@ def test_where_nothing_is_taken_in_the_exit_status_says_so(terminal, home, cells
         (["embed", "a", "--shard", "2/2"], 2, "--shard"),
         (["embed", "a", "--batch-size", "0"], 2, "batch-size"),
         (["create", "a/b"], 1, "cannot be a project's name"),
+        (["demo", "a/b"], 1, "cannot be a project's name"),
         (["map", "nobody"], 1, "no project named"),
         (["map", "bare"], 1, "embed"),
         (["fit", "bare"], 1, "embed"),

@@ -13,7 +13,7 @@ from fewshot_lab.cli.preparation import listing_unreadable, prepare_project
 from fewshot_lab.cli.reporting import listed, progress, tell
 from fewshot_lab.cli.shards import Shard, asked_shard
 from fewshot_lab.cli.waiting import Now, in_turn
-from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.errors import FewshotLabError, NoProject
 from fewshot_lab.words import plural
 
 if TYPE_CHECKING:
@@ -156,13 +156,13 @@ def _demo_project(name: str) -> Project:
     from fewshot_lab.project import Project
 
     try:
-        project = Project.create(name)
-    except FewshotLabError:
         project = open_project(name)
-        if project.store.ids() and not project.store.get("demo"):
-            raise FewshotLabError(
-                f"{project.name!r} has images of its own: choose another name for the demo."
-            ) from None
+    except NoProject:
+        project = Project.create(name)
+    if project.store.ids() and not project.store.get("demo"):
+        raise FewshotLabError(
+            f"{project.name!r} has images of its own: choose another name for the demo."
+        )
     project.store.set("demo", True)
     if project.title == project.name:
         project.rename("Demo: drawn blood cells")

@@ -116,8 +116,13 @@ const figures = new Intl.NumberFormat("en-US");
 export const count = (n) => figures.format(n);
 /** @param {number} n */
 export const images = (n) => `${count(n)} ${n === 1 ? "image" : "images"}`;
-/** @param {number} p */
-export const percent = (p) => `${Math.round(p * 100)}\u00a0%`;
+const NEXT_TO_NONE = 1e-9;
+/** What is not quite none or all never reads as 0 or 100. @param {number} p */
+export function percent(p) {
+  const whole = Math.round(p * 100);
+  if (whole === 100 && p < 1 - NEXT_TO_NONE) return ">99\u00a0%";
+  return whole === 0 && p > NEXT_TO_NONE ? "<1\u00a0%" : `${whole}\u00a0%`;
+}
 /** A cosine as people read it: what points away from an image is not like it at all. @param {number} cosine */
 export const alikeness = (cosine) => percent(Math.max(0, cosine));
 /** @param {string} text */

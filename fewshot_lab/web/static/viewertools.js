@@ -1,7 +1,7 @@
 // @ts-check
 // The line above the picture: where one is, zoom, window and level, and the image to compare with.
 
-import { button, count, h, iconButton, percent, setText } from "./dom.js";
+import { button, count, h, iconButton, setText } from "./dom.js";
 import { presets, scaleOf, within } from "./greywindow.js";
 import { menu } from "./popover.js";
 import { figure } from "./viewerpane.js";
@@ -90,7 +90,7 @@ export class ViewerTools {
     const n = grid.rows.length;
     setText(this.position, place === undefined ? "Not in this list" : `${count(place + 1)} of ${count(n)}`);
     const { scale, source } = pane;
-    setText(this.zoom, scale === null ? "" : percent(scale));
+    setText(this.zoom, scale === null ? "" : `${Math.round(100 * scale)}\u00a0%`);
     const window = pane.window ?? source?.windows[0];
     for (const { input, label } of [this.centre, this.width]) {
       input.disabled = !source;
