@@ -139,6 +139,20 @@ export function clock(time) {
   return today ? hours : `${date.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} ${hours}`;
 }
 
+/**
+ * The up and down arrows go along the buttons of a list, from its end to its beginning too.
+ * @param {KeyboardEvent & { currentTarget: HTMLElement }} event
+ */
+export function moveAlong(event) {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  const buttons = [...event.currentTarget.querySelectorAll("button")];
+  const at = buttons.findIndex((choice) => choice === document.activeElement);
+  if (!step || at < 0) return;
+  event.preventDefault();
+  event.stopPropagation();
+  buttons[(at + step + buttons.length) % buttons.length].focus();
+}
+
 /** @param {Event} event */
 export function isTyping(event) {
   const [target] = event.composedPath();

@@ -1,8 +1,6 @@
 // @ts-check
 // Pointing at the slide: drag moves it, wheel zooms, click picks a tile, shift and drag selects a box of them.
 
-import { RowSet } from "./rowset.js";
-
 /** @import { SlideView } from "./slideview.js" */
 
 const CLICK_SLACK = 4;
@@ -96,8 +94,7 @@ export class SlidePointer {
       const across = cx >= Math.min(x0, x1) && cx <= Math.max(x0, x1);
       return across && cy >= Math.min(y0, y1) && cy <= Math.max(y0, y1) && visible(tile.row);
     });
-    const rows = [...new Set(within.map((tile) => tile.row))];
-    model.select(rows.length ? { kind: "points", rows, set: new RowSet(rows), polygon: null } : null);
+    model.pick("points", [...new Set(within.map((tile) => tile.row))]);
   }
 
   /** As on the map: a click selects, a second one enlarges. @param {PointerEvent} event */
@@ -109,7 +106,7 @@ export class SlidePointer {
     this.lastClick = double ? null : { row, time: event.timeStamp };
     if (double && row >= 0) return view.onOpen(row);
     if (double) return view.fit();
-    model.select(row < 0 ? null : { kind: "point", rows: [row], set: new RowSet([row]), polygon: null });
+    model.pick("point", row < 0 ? [] : [row]);
   }
 
   close() {

@@ -1,17 +1,19 @@
 // @ts-check
 // A whole slide with its tiles in the colours of the map: pan and zoom, click a tile, and back to it.
 
-import { afterPaint, h, iconButton, refill, setText } from "./dom.js";
+import { afterPaint, h, refill, setText } from "./dom.js";
 import { HoverCard } from "./hovercard.js";
-import { around, fitted, kept, zoomedTo } from "./slidegeometry.js";
+import { around, fitted, inBounds, zoomedTo } from "./slidegeometry.js";
 import { SlidePainter } from "./slidepainter.js";
 import { SlidePieces } from "./slidepieces.js";
 import { SlidePointer } from "./slidepointer.js";
+import { lookAround, zoomButtons } from "./stage.js";
 
 /** @import { Api } from "./api.js" */
 /** @import { MapView } from "./map.js" */
 /** @import { Model } from "./model.js" */
 /** @import { Preferences } from "./preferences.js" */
+/** @import { Moves } from "./stage.js" */
 /** @import { Toasts } from "./toast.js" */
 /** @import { SlidePlace } from "./slidegeometry.js" */
 /** @typedef {{ key: string, name: string, width: number, height: number, mpp: number | null, tiles: number }} SlideFacts */
@@ -68,6 +70,12 @@ export class SlideView {
     this.status = h("p", { class: "ws-slide-status", role: "status", hidden: true });
     this.bar = h("div", { class: "ws-slide-bar" });
     this.card = new HoverCard(model, api);
+    /** @type {Moves} */
+    const moves = {
+      zoom: (steps) => this.zoomBy(1.6 ** steps),
+      move: (right, down) => this.pan(-80 * right, -80 * down),
+      fit: () => this.fit(),
+    };
     this.stage = h(
       "div",
       {
@@ -75,18 +83,12 @@ export class SlideView {
         role: "application",
         tabindex: "0",
         "aria-label": "The whole slide with its tiles. Plus and minus zoom, arrow keys move, 0 fits.",
-        onkeydown: (event) => this.keyPressed(event),
+        onkeydown: (event) => lookAround(event, moves),
       },
       this.canvas,
       this.status,
       this.bar,
-      h(
-        "div",
-        { class: "ws-map-buttons" },
-        iconButton("plus", "Zoom in", () => this.zoomBy(1.6)),
-        iconButton("minus", "Zoom out", () => this.zoomBy(1 / 1.6)),
-        iconButton("fit", "See the whole slide", () => this.fit()),
-      ),
+      zoomButtons(moves, "See the whole slide"),
       this.card.element,
     );
     const strength = h("label", {}, "Colour ", this.opacity);
@@ -214,7 +216,7 @@ export class SlideView {
   /** @param {number} dx of the screen @param {number} dy */
   pan(dx, dy) {
     const { scale, x, y } = this.place;
-    if (this.slide) this.moveTo(kept({ x: x - dx / scale, y: y - dy / scale, scale }, this.slide, this.room));
+    if (this.slide) this.moveTo(inBounds({ x: x - dx / scale, y: y - dy / scale, scale }, this.slide, this.room));
   }
 
   /** The image in focus is ringed, and brought into sight. @param {{ near?: boolean }} [options] near: enlarged */
@@ -232,7 +234,7 @@ export class SlideView {
           x: place.x + (cx - room.width / 2) / place.scale,
           y: place.y + (cy - room.height / 2) / place.scale,
         };
-        this.moveTo(kept({ ...shift, scale: place.scale }, slide, room));
+        this.moveTo(inBounds({ ...shift, scale: place.scale }, slide, room));
       }
     }
     this.draw();
@@ -258,27 +260,6 @@ export class SlideView {
       if (visible(tile.row) && (!best || far(tile) < far(best))) best = tile;
     }
     return best;
-  }
-
-  /** @param {KeyboardEvent} event */
-  keyPressed(event) {
-    if (event.target !== this.stage || event.ctrlKey || event.metaKey || event.altKey) return;
-    /** @type {Record<string, () => void>} */
-    const acts = {
-      "+": () => this.zoomBy(1.6),
-      "=": () => this.zoomBy(1.6),
-      "-": () => this.zoomBy(1 / 1.6),
-      0: () => this.fit(),
-      ArrowLeft: () => this.pan(80, 0),
-      ArrowRight: () => this.pan(-80, 0),
-      ArrowUp: () => this.pan(0, 80),
-      ArrowDown: () => this.pan(0, -80),
-    };
-    const act = acts[event.key];
-    if (!act) return;
-    event.preventDefault();
-    event.stopPropagation();
-    act();
   }
 
   close() {

@@ -72,9 +72,9 @@ export class Suggestions {
     }
     if (this.plain && !fresh.length) return false;
     this.plain = false;
-    const kept = this.rows.slice(0, at + 1 + AHEAD);
-    const rest = fresh.filter((row) => !kept.includes(row)).slice(0, Math.max(0, this.rows.length - kept.length));
-    this.rows = [...kept, ...rest];
+    const shown = this.rows.slice(0, at + 1 + AHEAD);
+    const rest = fresh.filter((row) => !shown.includes(row)).slice(0, Math.max(0, this.rows.length - shown.length));
+    this.rows = [...shown, ...rest];
     return false;
   }
 

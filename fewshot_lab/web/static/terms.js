@@ -27,11 +27,11 @@ export function learnTerms(known) {
  */
 export function explained(text) {
   if (!forms) return [text];
-  const asked = new Set();
+  const linked = new Set();
   return text.split(forms).map((part, i) => {
     const meaning = i % 2 ? meanings.get(part.toLowerCase()) : undefined;
-    if (!meaning || asked.has(meaning)) return part;
-    asked.add(meaning);
+    if (!meaning || linked.has(meaning)) return part;
+    linked.add(meaning);
     return h("abbr", { class: "fl-term", tabindex: 0, "data-term": part.toLowerCase() }, part);
   });
 }

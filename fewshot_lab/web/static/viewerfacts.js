@@ -68,7 +68,7 @@ export class ViewerFacts {
     const opinions = facts.opinions.length ? facts.opinions : this.viewer.grid.opinionsOf(this.row);
     this.title.textContent = facts.path.split("/").at(-1) ?? "";
     this.title.title = facts.path;
-    this.viewer.known(facts);
+    this.viewer.setFacts(facts);
     this.onSlide.hidden = !facts.on_slide;
     const size = `${count(facts.width)} × ${count(facts.height)} px`;
     const kilobytes = facts.bytes === null ? "" : `, ${count(Math.max(1, Math.round(facts.bytes / 1024)))} kB`;
