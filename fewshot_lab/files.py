@@ -4,6 +4,8 @@ import errno
 import json
 import math
 import os
+import shutil
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import fields
@@ -50,6 +52,19 @@ def keep_if_possible(path: Path, data: bytes | memoryview) -> None:
     """Write what can be made again; on a full disk or a read-only medium it is not kept."""
     with suppress(OSError):
         write_atomically(path, data)
+
+
+def clear_leftovers(folder: Path, pattern: str, is_leftover: Callable[[Path], bool]) -> None:
+    """Remove what killed work left beside its result: nothing was written to it for an hour."""
+    for left in folder.glob(pattern):
+        with suppress(OSError):  # somebody else's
+            if left.stat().st_mtime < time.time() - 3600 and is_leftover(left):
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+def nearest_existing(path: Path) -> Path:
+    """Return a path, or the first folder above it that is there."""
+    return next((each for each in (path, *path.parents) if each.exists()), Path(path.anchor))
 
 
 def while_unchanged(
