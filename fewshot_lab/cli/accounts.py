@@ -39,7 +39,7 @@ def invite(
 
 def administrator(
     name: Name,
-    no: Annotated[bool, option("No longer.", "--no")] = False,
+    no: Annotated[bool, option("No longer.")] = False,
 ) -> None:
     """Make somebody an administrator of this server, however they sign in."""
     from fewshot_lab import accounts
@@ -53,9 +53,9 @@ def list_people() -> None:
     """List everybody who is known to this server."""
     from fewshot_lab import accounts
 
-    known = accounts.known_people()
-    result = {"people": [asdict(person) for person in known]}
-    if not known:
+    persons = accounts.known_people()
+    result = {"people": [asdict(person) for person in persons]}
+    if not persons:
         text = "There are no accounts yet: 'accounts invite NAME --administrator' is the first."
         tell(result, text)
         return
@@ -65,7 +65,7 @@ def list_people() -> None:
             "administrator" if person.administrator else "",
             "invited" if person.invited else "password set" if person.has_password else "",
         ]
-        for person in known
+        for person in persons
     ]
     tell(result, table(["name", "role", "account"], rows))
 

@@ -19,9 +19,7 @@ from fewshot_lab.words import plural
 if TYPE_CHECKING:
     from fewshot_lab.project import Project
 
-Backbone = Annotated[
-    str | None, option("A name that 'backbones' lists, or a checkpoint file.", "--backbone")
-]
+Backbone = Annotated[str | None, option("A name that 'backbones' lists, or a checkpoint file.")]
 Neighbours = Annotated[int | None, option("UMAP: the size of a neighbourhood.", min=2)]
 MinDist = Annotated[float | None, option("UMAP: how close points may lie, 0 to 1.", min=0, max=1)]
 
@@ -89,9 +87,7 @@ def map_(
     project: ProjectName,
     neighbours: Neighbours = None,
     min_dist: MinDist = None,
-    fresh: Annotated[
-        bool, option("Lay out all images again, also those placed before.", "--fresh")
-    ] = False,
+    fresh: Annotated[bool, option("Lay out all images again, also those placed before.")] = False,
 ) -> None:
     """Lay out the map of the images."""
     with progress() as report, open_project(project) as opened:
@@ -145,10 +141,7 @@ def demo(
         result = asdict(done) | prepare_project(project, report=report)
         project.touch()
         text = f"{project.name} is ready: {plural(len(project.store.ids()), 'image')} on a map."
-        tell(
-            {"name": project.name, "folder": str(project.folder)} | result,
-            text,
-        )
+        tell({"name": project.name, "folder": str(project.folder)} | result, text)
 
 
 def _demo_project(name: str) -> Project:

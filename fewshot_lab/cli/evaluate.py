@@ -22,11 +22,6 @@ evaluate = Verbs(
 )
 
 
-@evaluate.callback()
-def _group() -> None:
-    """Measure how good a classifier is, how certain that is, and what more labels would bring."""
-
-
 def curve(project: ProjectName) -> None:
     """Measure the learning curve of the labels, and say what the next ones are worth."""
     with open_project(project) as opened:
@@ -91,9 +86,7 @@ class DecisionOptions:
 def probabilities(
     project: ProjectName,
     decision_options: DecisionOptions,
-    keep: Annotated[
-        bool, option("Keep these settings in the project, for its exports.", "--keep")
-    ] = False,
+    keep: Annotated[bool, option("Keep these settings in the project, for its exports.")] = False,
 ) -> None:
     """Say how far probabilities can be acted on: calibration, threshold, sets, unlike images."""
     from fewshot_lab.project import keep_settings, settings_of
@@ -159,15 +152,10 @@ def confounders(
         option(
             "A metadata column: site, scanner, stain, batch, age, sex; may be repeated. By "
             "default those named in the project.",
-            "--column",
         ),
     ] = None,
-    keep: Annotated[
-        bool, option("Name these columns in the project, for its reports.", "--keep")
-    ] = False,
-    forget: Annotated[
-        bool, option("Remove all named columns from the project.", "--forget")
-    ] = False,
+    keep: Annotated[bool, option("Name these columns in the project, for its reports.")] = False,
+    forget: Annotated[bool, option("Remove all named columns from the project.")] = False,
 ) -> None:
     """Say whether the classifier goes by the disease or by the site, scanner or stain."""
     from fewshot_lab.project import set_confounders

@@ -5,10 +5,11 @@ import os
 import re
 from collections.abc import Callable
 from contextvars import ContextVar
+from copy import copy
 from dataclasses import dataclass, fields, is_dataclass
 from functools import update_wrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -110,12 +111,22 @@ def with_common_options(verb: Callable[..., None], *, json: bool = True) -> Call
     own = inspect.signature(run).parameters
     update_wrapper(run, verb)
     parameters += [own[name] for name in ("json", "job", "home") if json or name != "json"]
-    run.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[each.replace(kind=each.KEYWORD_ONLY) for each in parameters]
-    )
+    parameters = [_without_opposite(each).replace(kind=each.KEYWORD_ONLY) for each in parameters]
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in parameters}
     run.__doc__ = _paragraphs(verb.__doc__ or "")
     return run
+
+
+def _without_opposite(parameter: inspect.Parameter) -> inspect.Parameter:
+    """Return a parameter; a switch that is off by default as ``--copy`` without ``--no-copy``."""
+    if parameter.default is not False:
+        return parameter
+    _, declared = get_args(parameter.annotation)
+    switch = copy(declared)
+    if switch.default is ...:  # typer keeps the first name there
+        switch.default = f"--{parameter.name.replace('_', '-')}"
+    return parameter.replace(annotation=Annotated[bool, switch])
 
 
 def open_project(name: str) -> "Project":

@@ -104,19 +104,15 @@ def pretrain(
     nproc: Annotated[int | None, option("Processes; one for each GPU.", min=1)] = None,
     gpu_ids: Annotated[str | None, option("These GPUs, a process for each.", metavar="0,2")] = None,
     name: Annotated[str | None, option("Name of the run.", metavar="RUN")] = None,
-    resume: Annotated[
-        bool, option("Resume the run of this name, or the newest.", "--resume")
-    ] = False,
+    resume: Annotated[bool, option("Resume the run of this name, or the newest.")] = False,
     detach: Detach = False,
     dry_run: Annotated[
-        bool, option("Show the recipe with reasons and cost; start nothing.", "--dry-run")
+        bool, option("Show the recipe with reasons and cost; start nothing.")
     ] = False,
     now: Now = False,
-    slurm: Annotated[bool, option("Submit it to Slurm.", "--slurm")] = False,
+    slurm: Annotated[bool, option("Submit it to Slurm.")] = False,
     cluster_options: ClusterOptions = ClusterOptions(),
-    by_hand: Annotated[
-        bool, option("Slurm: write job.sbatch and do not submit it.", "--by-hand")
-    ] = False,
+    by_hand: Annotated[bool, option("Slurm: write job.sbatch and do not submit it.")] = False,
 ) -> None:
     """Pretrain a backbone on a project's unlabelled images by DINO."""
     for each in () if resume else project:

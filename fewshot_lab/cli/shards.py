@@ -13,7 +13,6 @@ Shard = Annotated[
     option(
         "Do only the i-th of n parts, from 0, so that machines share the work; under "
         "torchrun, srun or in a Slurm array as these say.",
-        "--shard",
         metavar="i/n",
     ),
 ]

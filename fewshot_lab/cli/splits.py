@@ -26,13 +26,11 @@ def groups(
     column: Annotated[str | None, option("A metadata column.")] = None,
     imported: Annotated[
         bool,
-        option(
-            "Use the groups of the import (a manifest's column or a DICOM field).", "--imported"
-        ),
+        option("Use the groups of the import (a manifest's column or a DICOM field)."),
     ] = False,
-    none: Annotated[bool, option("No groups.", "--none")] = False,
+    none: Annotated[bool, option("No groups.")] = False,
     noun: Annotated[str | None, option("What a group is: patient, slide, video.")] = None,
-    preview: Annotated[bool, option("Show the result; change nothing.", "--preview")] = False,
+    preview: Annotated[bool, option("Show the result; change nothing.")] = False,
     threshold: Annotated[
         str | None,
         option("Cosine from which two images are near-duplicates.", metavar="COSINE|auto"),
