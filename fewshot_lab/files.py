@@ -80,15 +80,15 @@ def while_unchanged(
 
     def remembering(make: Callable[[Path, *Ts], T]) -> Callable[[Path, *Ts], T]:
         @lru_cache(maxsize)
-        def kept(size: int, changed: int, path: Path, *args: *Ts) -> T:
+        def answer(size: int, changed: int, path: Path, *args: *Ts) -> T:
             return make(path, *args)
 
         @wraps(make)
-        def asked(path: Path, /, *args: *Ts) -> T:
+        def remembered(path: Path, /, *args: *Ts) -> T:
             status = path.stat()
-            return kept(status.st_size, status.st_mtime_ns, path, *args)
+            return answer(status.st_size, status.st_mtime_ns, path, *args)
 
-        return asked
+        return remembered
 
     return remembering
 

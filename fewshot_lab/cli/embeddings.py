@@ -11,7 +11,7 @@ import typer
 from fewshot_lab.cli.options import ProjectName, app, open_project, option
 from fewshot_lab.cli.preparation import listing_unreadable, prepare_project
 from fewshot_lab.cli.reporting import listed, progress, tell
-from fewshot_lab.cli.shards import Shard, asked_shard
+from fewshot_lab.cli.shards import Shard, read_shard
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.words import plural
@@ -41,7 +41,7 @@ def embed(
     """Embed the images that have no embedding yet; resumes where it stopped."""
     from fewshot_lab.embeddings import part_of_run
 
-    part = asked_shard(shard)
+    part = read_shard(shard)
     # Whoever takes a part of the work runs beside the others.
     beside = part_of_run(part) != (0, 1)
     heavy = in_turn(project, now=now or beside, device=device)

@@ -9,7 +9,7 @@ import typer
 from fewshot_lab.cli.backbone_comparison import backbones
 from fewshot_lab.cli.clinical import costs, grades, patients
 from fewshot_lab.cli.few_shot import nshot
-from fewshot_lab.cli.options import ProjectName, Verbs, app, given, open_project, option
+from fewshot_lab.cli.options import ProjectName, Verbs, app, open_project, option, options_set
 from fewshot_lab.cli.replay import replay, strategy
 from fewshot_lab.cli.reporting import share_cell, table, tell
 from fewshot_lab.words import percent
@@ -92,7 +92,7 @@ def probabilities(
     from fewshot_lab.project import keep_settings, settings_of
 
     with open_project(project) as opened:
-        settings = replace(settings_of(opened), **given(decision_options))
+        settings = replace(settings_of(opened), **options_set(decision_options))
         result = opened.studies.probabilities(settings)
         if keep:
             keep_settings(opened, settings.to_dict())

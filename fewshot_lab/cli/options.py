@@ -136,7 +136,7 @@ def open_project(name: str) -> "Project":
     return Project.open(name)
 
 
-def given(options: Any) -> dict[str, Any]:
+def options_set(options: Any) -> dict[str, Any]:
     """Return those options of a dataclass that were given a value."""
     values = {field.name: getattr(options, field.name) for field in fields(options)}
     return {name: value for name, value in values.items() if value is not None}

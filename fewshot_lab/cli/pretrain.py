@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fewshot_lab.cli.options import app, given, open_project, option
+from fewshot_lab.cli.options import app, open_project, option, options_set
 from fewshot_lab.cli.recipe_options import (
     Detach,
     RecipeValues,
@@ -180,7 +180,7 @@ def _slurm_options(run: Run | None, cluster: ClusterOptions, nproc: int | None) 
     from fewshot_lab.runs import read_slurm_settings, slurm_options_of
 
     options = (slurm_options_of(run) if run is not None else None) or read_slurm_settings()
-    changes = given(cluster)
+    changes = options_set(cluster)
     if nproc is not None:
         changes["nproc"] = nproc
     if cluster.extra:

@@ -18,7 +18,7 @@ Shard = Annotated[
 ]
 
 
-def asked_shard(text: str | None) -> tuple[int, int] | None:
+def read_shard(text: str | None) -> tuple[int, int] | None:
     """Read ``i/n``; None where it is not given, so that the environment is asked.
 
     Raises
@@ -38,7 +38,7 @@ def shard_of(text: str | None) -> tuple[int, int]:
     """Return which part of how many this process does."""
     from fewshot_lab.embeddings import part_of_run
 
-    return part_of_run(asked_shard(text))
+    return part_of_run(read_shard(text))
 
 
 def part_file(out: Path, part: tuple[int, int]) -> Path:

@@ -61,17 +61,17 @@ def writing(action: str, body: type[B], work: Callable[[PageState, B], Response]
 
     def answered(request: Request, text: bytes) -> Response:
         state = permitted(request, action)
-        given = body.model_validate_json(text)
+        posted = body.model_validate_json(text)
         visitor = visitor_of(request)
         if visitor.name is not None:
-            must_be_by(visitor.name, given.authors())
-        for further in given.further_actions():
+            must_be_by(visitor.name, posted.authors())
+        for further in posted.further_actions():
             permitted(request, further)
         if len(state.acted_at) > MOST_NAMES:  # a request may name whom it likes
             state.acted_at.clear()
-        state.acted_at |= dict.fromkeys(given.authors(), time.monotonic())
-        with acting(visitor.name or next(iter(given.authors()), None)):
-            return work(state, given)
+        state.acted_at |= dict.fromkeys(posted.authors(), time.monotonic())
+        with acting(visitor.name or next(iter(posted.authors()), None)):
+            return work(state, posted)
 
     async def endpoint(request: Request) -> Response:
         if sentence := foreign(request):
