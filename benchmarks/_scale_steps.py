@@ -102,7 +102,7 @@ def embed(n: int, d: int, clock: Clock) -> None:
         written = WrittenShards(folder)
         writer = ShardWriter(folder, project.backbone, "float32", CPU_SHARD)
         with Claims(folder) as claims:
-            for chunk in claimed_chunks(items, written, claims, retry_failed=False):
+            for chunk in claimed_chunks(items, written, claims):
                 for start in range(0, len(chunk), CPU_BATCH):
                     ids = [item.id for item in chunk[start : start + CPU_BATCH]]
                     began = time.perf_counter()

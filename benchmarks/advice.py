@@ -24,7 +24,7 @@ from _embeddings import Images, embeddings, split
 from fewshot_lab.classifiers import Fitted, Pool, fit
 from fewshot_lab.evaluation import LearningCurve, learning_curve
 from fewshot_lab.evaluation.curves import NEXT_OF_CLASS, Band
-from fewshot_lab.sampling import BATCH, COLD_LABELS_PER_CLASS, suggest
+from fewshot_lab.sampling import BATCH, COLD_LABELS_PER_CLASS, suggest_by
 
 AT = (72, 144, 240, 384)
 AUDIT = round(0.2 * BATCH)
@@ -58,7 +58,8 @@ class Person:
         teaches = (self.label >= 0) & ~self.audit
         ids = [] if self.fitted is None else [int(c) for c in self.fitted.class_ids]
         column = {c: k for k, c in enumerate(ids)}
-        found = suggest(
+        found = suggest_by(
+            "mixed",
             self.pool,
             [str(i) for i in range(len(self.pool))],
             labelled=np.array(

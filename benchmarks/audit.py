@@ -23,7 +23,7 @@ from _embeddings import balanced_accuracy, embeddings
 
 from fewshot_lab.classifiers import Pool, fit, one_blas_thread
 from fewshot_lab.evaluation import cross_validation, groups_lacking, test_figures
-from fewshot_lab.sampling import BATCH, draw_further, draw_units, suggest
+from fewshot_lab.sampling import BATCH, draw_further, draw_units, suggest_by
 from fewshot_lab.stats import Interval, Stratum, Unit, audit_weights
 
 AUDIT = 5
@@ -112,7 +112,8 @@ class Trial:
         labelled = np.array(
             [place.get(int(c), 0) if t else -1 for c, t in zip(self.y, trains, strict=True)]
         )
-        found = suggest(
+        found = suggest_by(
+            "mixed",
             self.pool,
             [str(i) for i in range(self.n)],
             labelled=labelled,

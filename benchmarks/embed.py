@@ -29,7 +29,7 @@ from fewshot_lab.embeddings import ImageItem, embed
 from fewshot_lab.embeddings.decoding import decode
 from fewshot_lab.embeddings.device import choose_device, precision
 from fewshot_lab.embeddings.embedding_run import CPU_BATCH, GPU_BATCH
-from fewshot_lab.embeddings.forward_pass import Forward, to_numpy
+from fewshot_lab.embeddings.forward_pass import Forward
 
 DATA = Path(
     os.environ.get("FEWSHOT_LAB_TEST_DATA")
@@ -43,7 +43,7 @@ def bare(forward: Forward, batches: list[torch.Tensor]) -> float:
     began = time.perf_counter()
     for batch in batches:
         vectors = forward(batch)
-    to_numpy(vectors)
+    vectors.cpu()
     return time.perf_counter() - began
 
 
@@ -53,7 +53,7 @@ def bare_lanes(forward: Forward, batches: list[torch.Tensor], count: int) -> flo
     one = max(1, before // count)
     with ThreadPoolExecutor(count, initializer=lambda: torch.set_num_threads(one)) as pool:
         began = time.perf_counter()
-        list(pool.map(lambda batch: to_numpy(forward(batch)), batches))
+        list(pool.map(lambda batch: forward(batch).cpu(), batches))
         seconds = time.perf_counter() - began
     torch.set_num_threads(before)
     return seconds

@@ -1,17 +1,20 @@
 """Files: written so that nobody ever meets half of one, and JSON as others read it."""
 
 import errno
+import io
 import json
 import math
 import os
 import shutil
+import sys
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import fields
 from functools import lru_cache, wraps
 from pathlib import Path
-from typing import Any, TypeVar, TypeVarTuple
+from typing import Any, BinaryIO, TypeVar, TypeVarTuple
 from uuid import uuid4
 
 T = TypeVar("T")
@@ -91,6 +94,23 @@ def while_unchanged(
         return remembered
 
     return remembering
+
+
+def npz_bytes(**arrays: Any) -> bytes:
+    """Return arrays as the content of an npz file."""
+    import numpy as np
+
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def checksum(file: BinaryIO, length: int = sys.maxsize) -> int:
+    """Return the CRC-32 of a file from where it is, of so many bytes or to its end."""
+    crc = 0
+    while length > 0 and (block := file.read(min(1 << 24, length))):
+        crc, length = zlib.crc32(block, crc), length - len(block)
+    return crc
 
 
 def full_disk(error: BaseException) -> str | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import tomllib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fewshot_lab.backbones.loading import adapt, differences
@@ -13,47 +15,10 @@ from fewshot_lab.errors import FewshotLabError
 if TYPE_CHECKING:
     from torch import Tensor
 
-_VIT_SIZES = {
-    (192, 12): "tiny",
-    (384, 12): "small",
-    (768, 12): "base",
-    (1024, 24): "large",
-    (1536, 40): "giant",
-}
-
-_XCIT_SIZES = {
-    (128, 12): "nano_12",
-    (192, 12): "tiny_12",
-    (192, 24): "tiny_24",
-    (384, 12): "small_12",
-    (384, 24): "small_24",
-    (512, 24): "medium_24",
-    (768, 24): "large_24",
-}
-
-# What people train on small sets, by a key that the family's first layer has.
-_COMMON = {
-    "conv_stem.weight": (
-        *("tf_efficientnet_lite0", "tf_efficientnet_lite1", "tf_efficientnet_lite2"),
-        *("efficientnet_b0", "efficientnet_b1", "efficientnet_b2", "tf_efficientnetv2_s"),
-        *("mobilenetv3_large_100", "mobilenetv3_small_100"),
-    ),
-    "layer1.0.conv1.weight": ("resnet18", "resnet34", "resnet50", "resnet101", "wide_resnet50_2"),
-    "stages.0.blocks.0.conv_dw.weight": (
-        *("convnext_nano", "convnext_tiny", "convnext_small", "convnext_base", "convnext_large"),
-        "convnextv2_tiny",
-    ),
-    "downsample_layers.0.0.weight": ("convnext_tiny", "convnext_small", "convnext_base"),
-    "features.conv0.weight": ("densenet121",),
-    "layers.0.blocks.0.norm1.weight": (
-        "swin_tiny_patch4_window7_224",
-        "swin_small_patch4_window7_224",
-    ),
-    "dist_token": ("deit_tiny_distilled_patch16_224", "deit_small_distilled_patch16_224"),
-    "blocks.0.gamma_1": (
-        *("vit_small_patch16_dinov3", "vit_small_plus_patch16_dinov3", "vit_base_patch16_dinov3"),
-    ),
-}
+_TABLES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+_VIT_SIZES, _XCIT_SIZES = (
+    {(width, depth): size for width, depth, size in _TABLES[kind]} for kind in ("vit", "xcit")
+)
 
 
 def infer(tensors: dict[str, Tensor], name: str) -> str:
@@ -76,17 +41,13 @@ def infer(tensors: dict[str, Tensor], name: str) -> str:
         # A filter written for another family may stumble over these keys in any way.
         except Exception:
             continue
-        if all(_only_position(entry) for entry in misfits):
+        # An unresized position embedding is no difference.
+        if all(entry.startswith("pos_embed is ") for entry in misfits):
             return candidate
     raise FewshotLabError(
         f"{name} fits none of the usual architectures; add its timm architecture after two "
         f"colons, as in {name}::vit_small_patch16_224."
     )
-
-
-def _only_position(entry: str) -> bool:
-    """Tell whether a difference is but an unresized position embedding."""
-    return entry.startswith("pos_embed is ")
 
 
 def _candidates(tensors: dict[str, Tensor]) -> Iterator[str]:
@@ -114,6 +75,6 @@ def _candidates(tensors: dict[str, Tensor]) -> Iterator[str]:
             if tokens is not None and math.isqrt(tokens.shape[1] - 1) != 224 // side:
                 yield f"vit_{size}_patch{side}_384"
         yield from NETWORKS
-    for key, names in _COMMON.items():
+    for key, names in _TABLES["common"].items():
         if key in tensors:
             yield from names

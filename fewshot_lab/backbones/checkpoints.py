@@ -64,6 +64,8 @@ def read(path: Path) -> Checkpoint:
     FewshotLabError
         If the file is missing, is no checkpoint, or would need code to be run to be read.
     """
+    import torch
+
     if not path.is_file():
         raise FewshotLabError(f"There is no file {path}.")
     content: Mapping[str, Any]
@@ -77,7 +79,7 @@ def read(path: Path) -> Checkpoint:
         if isinstance(content.get(part), Mapping):
             content, layout = content[part], part
             break
-    tensors = _only_tensors(content)
+    tensors = {str(k): v for k, v in content.items() if isinstance(v, torch.Tensor)}
     if not tensors:
         raise FewshotLabError(f"{path.name} holds no named tensors, so it is not a checkpoint.")
     tensors, library = to_timm(tensors)
@@ -116,21 +118,11 @@ def _read_torch(path: Path) -> Mapping[str, Any]:
             # What the unpickler stumbles over in a file of another kind says nothing to anybody.
             raise FewshotLabError(f"{path.name} is damaged, or no checkpoint of torch.") from error
         except (RuntimeError, OSError) as error:
-            raise FewshotLabError(f"{path.name} cannot be read: {_first_line(error)}") from error
+            reason = str(error).strip().partition("\n")[0] or type(error).__name__
+            raise FewshotLabError(f"{path.name} cannot be read: {reason}") from error
     if not isinstance(content, Mapping):
         raise FewshotLabError(f"{path.name} holds no named tensors, so it is not a checkpoint.")
     return content
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
-
-
-def _only_tensors(content: Mapping[str, Any]) -> dict[str, Tensor]:
-    import torch
-
-    return {str(k): v for k, v in content.items() if isinstance(v, torch.Tensor)}
 
 
 def _without_prefixes(tensors: dict[str, Tensor]) -> tuple[dict[str, Tensor], bool]:

@@ -78,7 +78,9 @@ def differences(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
     Keys of a head are no difference.
     """
     own = network.state_dict()
-    misfits = [f"{key} is missing" for key in own if key not in state and not _counter(key)]
+    # BatchNorm's step counter plays no part at inference, and some exports drop it.
+    needed = (key for key in own if not key.endswith("num_batches_tracked"))
+    misfits = [f"{key} is missing" for key in needed if key not in state]
     for key, value in state.items():
         if key not in own:
             if not key.startswith(_HEAD):
@@ -86,11 +88,6 @@ def differences(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
         elif own[key].shape != value.shape:
             misfits.append(f"{key} is {tuple(value.shape)} instead of {tuple(own[key].shape)}")
     return misfits
-
-
-def _counter(key: str) -> bool:
-    # BatchNorm's step counter plays no part at inference, and some exports drop it.
-    return key.endswith("num_batches_tracked")
 
 
 def load_strictly(network: nn.Module, tensors: dict[str, Tensor], name: str) -> nn.Module:

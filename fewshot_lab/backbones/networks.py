@@ -6,53 +6,29 @@ networks by name builds these, too.
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import nn
 
-SWIGLU = "swiglu"
-"""In a row's options: the gated feed-forward layer that DINOv2's largest network has."""
-
-NETWORKS: dict[str, tuple[str, dict[str, Any]]] = {
-    # Hibou (Nechaev et al. 2024): 2/3 of 4 d, rounded up to a multiple of 8, twice (value, gate).
-    "vit_base_patch14_reg4_swiglu": (
-        "vit_base_patch14_reg4_dinov2",
-        {"mlp_ratio": 2 * 2048 / 768, SWIGLU: True},
-    ),
-    "vit_large_patch14_reg4_swiglu": (
-        "vit_large_patch14_reg4_dinov2",
-        {"mlp_ratio": 2 * 2736 / 1024, SWIGLU: True},
-    ),
-    # Phikon-v2 (Filiot et al. 2024)
-    "vit_large_patch16_dinov2": ("vit_large_patch14_dinov2", {"patch_size": 16}),
-    # Virchow (Vorontsov et al. 2024) and Virchow2 (Zimmermann et al. 2024)
-    "vit_huge_patch14_swiglu": (
-        "vit_huge_patch14_224",
-        {"mlp_ratio": 5.3375, "init_values": 1e-5, SWIGLU: True},
-    ),
-    "vit_huge_patch14_reg4_swiglu": (
-        "vit_huge_patch14_224",
-        {"mlp_ratio": 5.3375, "init_values": 1e-5, "reg_tokens": 4, SWIGLU: True},
-    ),
-    # UNI2-h (Chen et al. 2024 and its successor)
-    "vit_huge_patch14_reg8_swiglu": (
-        "vit_giant_patch14_reg4_dinov2",
-        {"depth": 24, "reg_tokens": 8},
-    ),
-}
+NETWORKS: dict[str, dict[str, Any]] = tomllib.loads(
+    Path(__file__).with_suffix(".toml").read_text("utf-8")
+)
+"""By our name: ``base``, which is timm's, and its options."""
 
 default_cfgs: dict[str, dict[str, Any]] = {}  # where timm looks for it
 
 
-def register(networks: Mapping[str, tuple[str, dict[str, Any]]] = NETWORKS) -> None:
+def register(networks: Mapping[str, dict[str, Any]] = NETWORKS) -> None:
     """Let timm know these networks; does nothing for those that it knows."""
     import timm
 
-    for name, (base, options) in networks.items():
+    for name, options in networks.items():
         if not timm.is_model(name):
-            _register(name, base, options)
+            _register(name, **options)
 
 
 def skeleton(architecture: str) -> nn.Module:
@@ -64,14 +40,13 @@ def skeleton(architecture: str) -> nn.Module:
         return timm.create_model(architecture, pretrained=False, num_classes=0)
 
 
-def _register(name: str, base: str, options: Mapping[str, Any]) -> None:
+def _register(name: str, base: str, *, swiglu: bool = False, **changed: Any) -> None:
     import timm
     from timm.layers import SwiGLUPacked
     from timm.models import model_entrypoint, register_model
     from torch import nn
 
-    changed = {key: value for key, value in options.items() if key != SWIGLU}
-    if options.get(SWIGLU):
+    if swiglu:
         changed |= {"mlp_layer": SwiGLUPacked, "act_layer": nn.SiLU}
 
     def make(pretrained: bool = False, **asked: Any) -> nn.Module:

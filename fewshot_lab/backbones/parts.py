@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from typing import Any
 
 FINAL, STAGE = "final", "stage"
@@ -41,13 +42,8 @@ class Parts:
     @property
     def slices(self) -> dict[str, slice]:
         """The slice of each part."""
-        stops = [0]
-        for _, length in self.lengths:
-            stops.append(stops[-1] + length)
-        return {
-            name: slice(start, stop)
-            for (name, _), start, stop in zip(self.lengths, stops, stops[1:], strict=False)
-        }
+        ends = pairwise(accumulate((length for _, length in self.lengths), initial=0))
+        return {name: slice(*both) for (name, _), both in zip(self.lengths, ends, strict=True)}
 
     @property
     def has_stages(self) -> bool:

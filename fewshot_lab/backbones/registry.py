@@ -108,11 +108,11 @@ def file_named(text: str) -> Path | None:
     return file if is_path or file.is_file() else None
 
 
-def _close(name: str, known: Sequence[str]) -> str:
+def _close(name: str, names: Sequence[str]) -> str:
     """Return the end of a sentence: the closest names, of the same family where there are any."""
     family = re.split(r"[\d_.:-]", name.lower())[0]
-    same = [other for other in known if len(family) > 2 and family in other.lower()]
-    close = difflib.get_close_matches(name, same or known, n=3, cutoff=0.0 if same else 0.4)
+    same = [other for other in names if len(family) > 2 and family in other.lower()]
+    close = difflib.get_close_matches(name, same or names, n=3, cutoff=0.0 if same else 0.4)
     return f"; did you mean {' or '.join(close)}?" if close else "; 'backbones' lists them."
 
 

@@ -64,7 +64,7 @@ def calibrate(
     weights: Float,
     first: tuple[str, Fit],
     *,
-    asked: str = "auto",
+    method: str = "auto",
     quick: bool = False,
 ) -> tuple[float, Map, Float, Calibration]:
     """Choose a map by its log loss out of fold, and fit it on all scores.
@@ -84,7 +84,7 @@ def calibrate(
     weights : array (n,)
     first : (name, fit)
         The map to start from.
-    asked : str
+    method : str
         "auto", or the name of a map.
     quick : bool
         Take the first map and judge none.
@@ -99,11 +99,11 @@ def calibrate(
     Calibration
     """
     R, n, K = scores.shape
-    known = ~np.isnan(scores[:, :, 0])
+    scored = ~np.isnan(scores[:, :, 0])
     share = weights / np.float32(R)
-    pooled_y, pooled_weights = np.tile(y, (R, 1))[known], np.tile(share, (R, 1))[known]
+    pooled_y, pooled_weights = np.tile(y, (R, 1))[scored], np.tile(share, (R, 1))[scored]
     name, fit = first
-    fitted = fit(scores[known], pooled_y, pooled_weights)
+    fitted = fit(scores[scored], pooled_y, pooled_weights)
     scale = 1.0
     richer: dict[str, Fit] = {"sigmoid": Sigmoids.fit}
     if isinstance(fitted, Softmax):
@@ -112,43 +112,43 @@ def calibrate(
     scaled = scores / np.float32(scale)
     if quick:
         out = np.full_like(scores, np.nan)
-        out[known] = fitted(scores[known])
+        out[scored] = fitted(scores[scored])
         final = Softmax(1.0) if isinstance(fitted, Softmax) else fitted
         return scale, final, out, Calibration(name, QUICK.format(_what(name, scale)), {})
-    counts = np.bincount(y[known.any(axis=0)], minlength=K)
+    counts = np.bincount(y[scored.any(axis=0)], minlength=K)
     if counts.min() < PER_CLASS:
         richer.clear()
     elif counts.sum() < ISOTONIC_LABELS or counts.min() < ISOTONIC_PER_CLASS:
         richer.pop("isotonic", None)
-    if asked not in ("auto", name, *richer):
+    if method not in ("auto", name, *richer):
         raise FewshotLabError(
-            f"Calibration by {NAMES.get(asked, asked)} is not possible with these labels and this "
-            f"classifier; possible: {', '.join((name, *richer))}."
+            f"Calibration by {NAMES.get(method, method)} is not possible with these labels and "
+            f"this classifier; possible: {', '.join((name, *richer))}."
         )
     repeats = R if n * K <= BIG else 1
     crossed = {name: _crossed(scores[:repeats], y, folds, weights, fit)}
     for other, rich in richer.items():
         crossed[other] = _crossed(scaled[:repeats], y, folds, weights, rich)
     losses = {each: _losses(p, y) for each, p in crossed.items()}
-    w = np.where(known[:repeats].any(axis=0), weights, 0)
+    w = np.where(scored[:repeats].any(axis=0), weights, 0)
     chosen = name
     if w.sum():
         means = {each: float(np.average(loss, weights=w)) for each, loss in losses.items()}
         best = min(means, key=lambda each: means[each])
         gain = losses[name] - losses[best]
-        if asked != "auto":
-            chosen = asked
+        if method != "auto":
+            chosen = method
         elif means[name] - means[best] > _noise(gain, w, groups):
             chosen = best
     if chosen != name:
-        fitted = richer[chosen](scaled[known], pooled_y, pooled_weights)
+        fitted = richer[chosen](scaled[scored], pooled_y, pooled_weights)
     out = crossed[chosen]
     if repeats < R:
         rest = (scores[1:], fit) if chosen == name else (scaled[1:], richer[chosen])
         out = np.concatenate([out, _crossed(rest[0], y, folds[1:], weights, rest[1])])
     if isinstance(fitted, Softmax):
         fitted = Softmax(1.0)
-    sentence = _sentence(chosen, scale, means, asked) if w.sum() else UNMEASURED
+    sentence = _sentence(chosen, scale, means, method) if w.sum() else UNMEASURED
     return scale, fitted, out, Calibration(chosen, sentence, means if w.sum() else {})
 
 
@@ -187,13 +187,13 @@ def _what(chosen: str, scale: float) -> str:
     return NAMES[chosen] + (f" ({scale:.2f})" if chosen == "temperature" else "")
 
 
-def _sentence(chosen: str, scale: float, means: Mapping[str, float], asked: str) -> str:
+def _sentence(chosen: str, scale: float, means: Mapping[str, float], method: str) -> str:
     what = _what(chosen, scale)
     sentence = f"Probabilities calibrated by {what}: log loss {means[chosen]:.3f} out of fold"
     others = [f"{NAMES[name]} {loss:.3f}" for name, loss in means.items() if name != chosen]
     if others:
         sentence += f" ({', '.join(others)})"
-    return f"{sentence}{', as chosen by hand' if asked != 'auto' else ''}."
+    return f"{sentence}{', as chosen by hand' if method != 'auto' else ''}."
 
 
 def no_surer(temperature: float, scores: Float, y: NDArray[np.int64], weights: Float) -> float:

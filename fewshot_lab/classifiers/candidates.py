@@ -79,10 +79,6 @@ class Labels:
         pool = self.pool.finals
         return replace(self, pool=pool, **coordinates(pool, self.X, self.rows))
 
-    def with_folds(self, folds: NDArray[np.int64]) -> Labels:
-        """Return the same labels, split otherwise (R, n)."""
-        return replace(self, folds=folds)
-
     @cached_property
     def leading(self) -> tuple[Float, Float]:
         """Labelled (n, q) and unlabelled images (m, q) in the pool's leading axes."""
@@ -161,6 +157,16 @@ def held_out_scores(
         for s in range(S):
             out[s, held] = Z @ W[f, s, :-1] + W[f, s, -1]
     return list(out)
+
+
+def scored_candidate(family: str, setting: Any, labels: Labels) -> Candidate:
+    """Return a setting of a family, scored out of fold in all repeats and judged."""
+    candidate = Candidate(family, setting, [])
+    for repeat in range(len(labels.folds)):
+        candidate.scores += held_out_scores(family, (setting,), labels, repeat)
+        labels.check()
+    judge(candidate, labels)
+    return candidate
 
 
 def judge(candidate: Candidate, labels: Labels) -> None:

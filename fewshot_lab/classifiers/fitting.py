@@ -234,7 +234,7 @@ def _spare(
 
 
 def _recipe(
-    chosen: Candidate, labels: Labels, asked: str, quick: bool
+    chosen: Candidate, labels: Labels, method: str, quick: bool
 ) -> tuple[Recipe, Float, Calibration]:
     """Calibrate the chosen setting; return with it the out-of-fold probabilities (R, n, K)."""
     machine = chosen.family == "rbf-svm"
@@ -254,7 +254,7 @@ def _recipe(
         labels.groups[image],
         weights,
         ("shared-sigmoid" if machine else "temperature", first),
-        asked=asked,
+        method=method,
         quick=quick,
     )
     return Recipe(chosen, scale, map), probabilities[:, : len(labels.y)], calibration

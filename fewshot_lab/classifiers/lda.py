@@ -9,6 +9,22 @@ from scipy.linalg import cho_factor, cho_solve
 Float = NDArray[np.floating[Any]]
 
 
+def discriminants(
+    means: Float, within: Float, present: NDArray[np.bool_], shrinkage: float, scale: float
+) -> Float:
+    """Return the coefficients (p + 1, K) of means (K, p) and their spread within (p, p).
+
+    The spread is shrunk to a multiple of the identity, ``scale``; a class that is not present
+    is never the answer.
+    """
+    shrunk = (1 - shrinkage) * within
+    shrunk.flat[:: len(within) + 1] += shrinkage * scale
+    factor = cho_factor(shrunk, lower=True, overwrite_a=True, check_finite=False)
+    slopes = cho_solve(factor, means.T, check_finite=False)
+    offsets = np.where(present, -0.5 * np.einsum("kp,pk->k", means, slopes), -1e4)
+    return np.vstack([slopes, offsets])
+
+
 def fit_lda(
     Z: Float,
     y: NDArray[np.int64],
@@ -68,11 +84,5 @@ def fit_lda(
         total = float(np.trace(product)) / max(float(w.sum()), 1e-12)
         scale = max(float(np.trace(within)), 0.25 * total) / dimensions or 1.0
         for s, shrinkage in enumerate(shrinkages):
-            shrunk = (1 - shrinkage) * within
-            shrunk.flat[:: p + 1] += shrinkage * scale
-            factor = cho_factor(shrunk, lower=True, overwrite_a=True, check_finite=False)
-            coefficients = cho_solve(factor, means.T, check_finite=False)
-            out[j, s, :p] = coefficients
-            out[j, s, p] = -0.5 * np.einsum("kp,pk->k", means, coefficients)
-            out[j, s, p, ~present] = -1e4
+            out[j, s] = discriminants(means, within, present, shrinkage, scale)
     return out

@@ -179,11 +179,11 @@ class Pool:
         Kept from call to call, so that a newly labelled image costs one row; for as many rows as
         :meth:`keeps_cosines` says.
         """
-        known, table = self._dots
+        place, table = self._dots
         n = len(self)
-        new = [int(r) for r in dict.fromkeys(rows.tolist()) if int(r) not in known]
-        if not self.keeps_cosines(len(known) + len(new)):
-            known, table = {}, np.empty((0, n), np.float32)
+        new = [int(r) for r in dict.fromkeys(rows.tolist()) if int(r) not in place]
+        if not self.keeps_cosines(len(place) + len(new)):
+            place, table = {}, np.empty((0, n), np.float32)
             new = list(dict.fromkeys(rows.tolist()))
         if new:
             fresh = np.empty((len(new), n), dtype=np.float32)
@@ -192,10 +192,10 @@ class Pool:
                 for start in range(0, n, CHUNK):
                     stop = start + CHUNK
                     fresh[:, start:stop] = own @ self.prepare(self.X[start:stop]).T
-            known = known | {row: len(known) + i for i, row in enumerate(new)}
+            place = place | {row: len(place) + i for i, row in enumerate(new)}
             table = np.concatenate([table, fresh])
-            self._dots = (known, table)
-        return table[[known[int(r)] for r in rows]]
+            self._dots = (place, table)
+        return table[[place[int(r)] for r in rows]]
 
     def keeps_cosines(self, count: int) -> bool:
         """Return whether the cosines of so many rows with every image fit into 256 MB."""

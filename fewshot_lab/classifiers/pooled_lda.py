@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import cho_factor, cho_solve
 
+from fewshot_lab.classifiers.lda import discriminants
 from fewshot_lab.classifiers.softmax import softmax
 
 Float = NDArray[np.floating[Any]]
@@ -87,18 +87,11 @@ def fit_pooled(
     return out
 
 
-def _discriminants(means: Float, within: Float, least: Float, there: NDArray[np.bool_]) -> Float:
+def _discriminants(means: Float, within: Float, least: Float, present: NDArray[np.bool_]) -> Float:
     """Return the coefficients (J, p + 1, K) of means (J, K, p) and spreads (J, p, p)."""
     J, K, p = means.shape
     out = np.empty((J, p + 1, K), dtype=np.float32)
     for j in range(J):
         scale = max(float(np.trace(within[j])), float(least[j])) / p or 1.0
-        shrunk = (1 - SHRINKAGE) * within[j]
-        shrunk.flat[:: p + 1] += SHRINKAGE * scale
-        factor = cho_factor(shrunk, lower=True, overwrite_a=True, check_finite=False)
-        coefficients = cho_solve(factor, means[j].T, check_finite=False)
-        out[j, :-1] = coefficients
-        out[j, -1] = np.where(
-            there[j, :, 0], -0.5 * np.einsum("kp,pk->k", means[j], coefficients), -1e4
-        )
+        out[j] = discriminants(means[j], within[j], present[j, :, 0], SHRINKAGE, scale)
     return out

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.classifiers.preparation import Block, Preparation
+from fewshot_lab.files import npz_bytes
 
 
 @dataclass(frozen=True)
@@ -48,10 +49,8 @@ class Reduction:
             arrays[f"centre {k}"] = block.centre
             if block.scale is not None:
                 arrays[f"scale {k}"] = block.scale
-        buffer = io.BytesIO()
         text = json.dumps({"width": self.prepare.width, "blocks": about})
-        np.savez(buffer, about=np.array(text), **arrays)
-        return buffer.getvalue()
+        return npz_bytes(about=np.array(text), **arrays)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Reduction:

@@ -10,8 +10,8 @@ from fewshot_lab.classifiers.candidates import (
     Candidate,
     Labels,
     coefficients,
-    held_out_scores,
     judge,
+    scored_candidate,
 )
 from fewshot_lab.classifiers.softmax import softmax
 
@@ -66,12 +66,7 @@ def stack(lda: Candidate, labels: Labels) -> Stack:
     members = [lda]
     for view in (labels, labels.levelled):
         for family, setting in kinds[1 if view is labels else 0 :]:
-            member = Candidate(family, setting, [])
-            for repeat in range(len(labels.folds)):
-                member.scores += held_out_scores(family, (setting,), view, repeat)
-                labels.check()
-            judge(member, view)
-            members.append(member)
+            members.append(scored_candidate(family, setting, view))
     # (repeat, member, image, class)
     scores = np.stack(
         [_centred(np.stack(m.scores)) / np.float32(m.temperature) for m in members], axis=1

@@ -4,13 +4,13 @@ The one place that decides it. Inner stages hold more of what tells most classes
 of the scanner and the stain, too: so the labels at hand decide, by cross-validation.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_lab.classifiers.candidates import Candidate, Labels, held_out_scores, judge, noise_of
+from fewshot_lab.classifiers.candidates import Labels, noise_of, scored_candidate
 
 SHRINKAGE = 0.4
 """Of the LDA that is compared: the middle one, so that nothing is chosen twice."""
@@ -59,13 +59,8 @@ def choose_reading(whole: Labels, finals: Labels, sites: NDArray[Any] | None) ->
     pair = []
     for labels in (whole, finals):
         if codes is not None and by_site:
-            labels = labels.with_folds(codes[None])
-        candidate = Candidate("lda", SHRINKAGE, [])
-        for repeat in range(len(labels.folds)):
-            candidate.scores += held_out_scores("lda", (SHRINKAGE,), labels, repeat)
-            labels.check()
-        judge(candidate, labels)
-        pair.append(candidate)
+            labels = replace(labels, folds=codes[None])
+        pair.append(scored_candidate("lda", SHRINKAGE, labels))
     stages, final = pair
     if not np.isfinite(stages.loss):
         return Reading(True, "Inner stages of the network are read until labels can tell.", False)

@@ -69,19 +69,19 @@ def subset_predictions(
                 W = fit_softmax(Z, y, n_classes, weights, C, tolerance=1e-2)
                 check()
             for j in range(start, min(start + _AT_ONCE, len(train))):
-                asked = np.flatnonzero(test[j])
+                tested = np.flatnonzero(test[j])
                 if name == "logreg":
                     w = W[j - start]
                 else:
-                    known = np.flatnonzero(train[j])
-                    ones = np.ones(len(known), dtype=bool)
-                    weight = balanced_weights(y[known], n_classes, ones)[None]
+                    trained = np.flatnonzero(train[j])
+                    ones = np.ones(len(trained), dtype=bool)
+                    weight = balanced_weights(y[trained], n_classes, ones)[None]
                     s = (parameters.get("shrinkage", 0.4),)
-                    w = fit_lda(Z[known], y[known], n_classes, weight, s, dimensions=p)[0, 0]
+                    w = fit_lda(Z[trained], y[trained], n_classes, weight, s, dimensions=p)[0, 0]
                     check()
-                scores = Z[asked] @ w[:-1] + w[-1]
+                scores = Z[tested] @ w[:-1] + w[-1]
                 scores[:, np.bincount(y[train[j]], minlength=n_classes) == 0] = -np.inf
-                out[j, asked] = scores.argmax(axis=1)
+                out[j, tested] = scores.argmax(axis=1)
     return out
 
 
@@ -99,17 +99,17 @@ def _machine(
 
     K = rbf(pool.cosines_among(rows), parameters.get("gamma", 0.5))
     for j in range(len(train)):
-        known, asked = np.flatnonzero(train[j]), np.flatnonzero(test[j])
-        if not len(asked):  # a fold of images that are not asked about
+        trained, tested = np.flatnonzero(train[j]), np.flatnonzero(test[j])
+        if not len(tested):  # a fold of images that are not asked about
             continue
-        if len(np.unique(y[known])) < 2:
-            out[j, asked] = y[known[0]] if len(known) else -1
+        if len(np.unique(y[trained])) < 2:
+            out[j, tested] = y[trained[0]] if len(trained) else -1
             continue
         machine = SVC(
             C=parameters.get("C", 3.0), kernel="precomputed", class_weight="balanced", cache_size=64
         )
-        machine.fit(K[np.ix_(known, known)], y[known])
-        decision = machine.decision_function(K[np.ix_(asked, known)])
+        machine.fit(K[np.ix_(trained, trained)], y[trained])
+        decision = machine.decision_function(K[np.ix_(tested, trained)])
         best = decision > 0 if decision.ndim == 1 else decision.argmax(axis=1)
-        out[j, asked] = machine.classes_[np.asarray(best, dtype=np.int64)]
+        out[j, tested] = machine.classes_[np.asarray(best, dtype=np.int64)]
         check()

@@ -48,20 +48,20 @@ def held_out_decisions(
     out = np.full((len(settings), len(y), n_classes), np.nan, dtype=np.float32)
     kernels = {gamma: rbf(cosines, gamma) for gamma in {gamma for gamma, _ in settings}}
     for f in range(int(fold.max(initial=-1)) + 1):
-        held, kept = np.flatnonzero(fold == f), np.flatnonzero(fold != f)
+        held, trained = np.flatnonzero(fold == f), np.flatnonzero(fold != f)
         if not len(held):
             continue
-        targets, weight = y[kept], None
+        targets, weight = y[trained], None
         if soft is not None:
             also = fold[soft.at] != f
-            weight = np.concatenate([soft.own[kept], soft.weight[also]])
+            weight = np.concatenate([soft.own[trained], soft.weight[also]])
             targets = np.concatenate([targets, soft.y[also]])
-            kept = np.concatenate([kept, soft.at[also]])
+            trained = np.concatenate([trained, soft.at[also]])
         for s, (gamma, C) in enumerate(settings):
             K = kernels[gamma]
             machine = SVC(C=C, kernel="precomputed", class_weight="balanced", cache_size=64)
-            machine.fit(K[np.ix_(kept, kept)], targets, sample_weight=weight)
-            decision = machine.decision_function(K[np.ix_(held, kept)])
+            machine.fit(K[np.ix_(trained, trained)], targets, sample_weight=weight)
+            decision = machine.decision_function(K[np.ix_(held, trained)])
             out[s, held] = _two_columns(decision) if n_classes == 2 else decision
     return out
 

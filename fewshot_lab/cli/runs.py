@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from fewshot_lab.cli.recipe_options import Detach, RecipeValues, values_of
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.cli.run_screen import in_foreground
 from fewshot_lab.cli.run_sentences import about, described, judged, started_sentence, state_line
+from fewshot_lab.errors import Stopped
 
 RunName = Annotated[str, typer.Argument(metavar="RUN", show_default=False, help="The run's name.")]
 
@@ -131,4 +133,7 @@ def pretrain_rank(folder: Annotated[Path, typer.Argument()]) -> None:
     os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")
     from fewshot_lab.runs import run_rank
 
-    run_rank(folder)
+    # torchrun calls every other exit code a failure, with a traceback of its own in the log.
+    by_torchrun = "TORCHELASTIC_RUN_ID" in os.environ
+    with suppress(Stopped) if by_torchrun else nullcontext():
+        run_rank(folder)

@@ -72,7 +72,6 @@ def embed(
     batch_size: int | None = None,
     workers: int | None = None,
     shard: tuple[int, int] | None = None,
-    retry_failed: bool = False,
     progress: Progress = silent,
 ) -> EmbedReport:
     """Embed the images that have no embedding in `folder` yet.
@@ -93,9 +92,6 @@ def embed(
         On a CPU: lanes that each read and compute. On a GPU: worker processes that read.
     shard
         (i, n): only the i-th of n parts, i from 0. torchrun's ``RANK`` of ``WORLD_SIZE`` if None.
-    retry_failed
-        Whether to try again what could not be read before. Files that were not there are tried
-        again in any case.
     progress
         Told ``("loading", ...)`` and ``("embedding", done, total)``; may raise ``Stopped``: what
         is finished is then written and kept.
@@ -111,9 +107,9 @@ def embed(
     device = choose_device(device)
     if (batch_size is not None and batch_size < 1) or (workers is not None and workers < 1):
         raise FewshotLabError("The batch size and the number of workers must be at least 1.")
-    mine = list({item.id: item for item in images[part::parts]}.values())
+    part_images = list({item.id: item for item in images[part::parts]}.values())
     written = WrittenShards(folder)
-    todo = sum(written.lacks(item, retry_failed) for item in mine)
+    todo = sum(map(written.lacks, part_images))
     report = EmbedReport()
     if todo:
         ready, sentence = backbone.available()
@@ -123,7 +119,7 @@ def embed(
         backbone.fetch(progress)
         _write_manifest(folder, backbone)
         with Claims(folder) as claims:
-            chunks = claimed_chunks(mine, written, claims, retry_failed)
+            chunks = claimed_chunks(part_images, written, claims)
             _run(
                 chunks,
                 todo,
@@ -136,10 +132,10 @@ def embed(
                 progress=progress,
             )
         written.refresh()
-    recorded = [(i.id, written.failed[i.id]) for i in mine if i.id in written.failed]
+    recorded = [(i.id, written.failed[i.id]) for i in part_images if i.id in written.failed]
     report.damaged = [str(path) for path in written.damaged]
     report.failed = recorded + [entry for entry in report.failed if entry[0] not in written.failed]
-    report.skipped = len(mine) - report.done - len(report.failed)
+    report.skipped = len(part_images) - report.done - len(report.failed)
     report.seconds = time.monotonic() - began
     return report
 

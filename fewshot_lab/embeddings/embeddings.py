@@ -29,6 +29,14 @@ class Embeddings:
         Where the shards lie.
     damaged
         Names of shards that are not as they were written; none of their images is here.
+    ids
+        Image ids in the order of the rows.
+    failed
+        Images that could not be embedded, with the reason.
+    parts
+        What the d numbers of an embedding are; none while there is no embedding.
+    dtype_computed
+        What the forward pass was computed in: ``"float32"`` or ``"bfloat16"``, or both.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -36,43 +44,23 @@ class Embeddings:
         self.damaged: list[str] = []
         self._lock = RLock()
         self._seen: set[str] = set()
-        self._ids: list[str] = []
+        self.ids: list[str] = []
         self._row: dict[str, int] = {}
-        self._failed: dict[str, str] = {}
+        self.failed: dict[str, str] = {}
         self._shards: list[Shard] = []
         self._vectors = StoredVectors((), _NONE, _NONE, 0)
-        self._parts = Parts(())
+        self.parts = Parts(())
         self._fingerprint = ""
-        self._dtype = ""
+        self.dtype_computed = ""
         self.reload()
-
-    @property
-    def ids(self) -> list[str]:
-        """Image ids in the order of the rows."""
-        return self._ids
-
-    @property
-    def failed(self) -> dict[str, str]:
-        """Images that could not be embedded, with the reason."""
-        return self._failed
-
-    @property
-    def parts(self) -> Parts:
-        """What the d numbers of an embedding are; none while there is no embedding."""
-        return self._parts
 
     @property
     def fingerprint(self) -> str:
         """The backbone's; the folder's name while there is no shard."""
         return self._fingerprint or self.folder.name
 
-    @property
-    def dtype_computed(self) -> str:
-        """What the forward pass was computed in: ``"float32"`` or ``"bfloat16"``, or both."""
-        return self._dtype
-
     def __len__(self) -> int:
-        return len(self._ids)
+        return len(self.ids)
 
     def contains(self, image_id: str) -> bool:
         """Return whether an image has an embedding."""
@@ -84,8 +72,8 @@ class Embeddings:
             fresh = [name for name in shard_names(self.folder) if name not in self._seen]
             if not fresh:
                 return 0
-            ids, row = list(self._ids), dict(self._row)
-            failed = dict(self._failed)
+            ids, row = list(self.ids), dict(self._row)
+            failed = dict(self.failed)
             shards, positions = [self._vectors.shard], [self._vectors.position]
             for name in fresh:
                 try:
@@ -107,15 +95,15 @@ class Embeddings:
                 positions.append(np.array(list(keep.values()), np.int32))
                 shards.append(np.full(len(keep), len(self._shards) - 1, np.int32))
                 failed |= dict(shard.failed)
-            added = len(ids) - len(self._ids)
+            added = len(ids) - len(self.ids)
             # New objects, so that whoever holds the old ones is not surprised.
-            self._failed = {i: reason for i, reason in failed.items() if i not in row}
-            self._row, self._ids = row, ids
+            self.failed = {i: reason for i, reason in failed.items() if i not in row}
+            self._row, self.ids = row, ids
             self._vectors = StoredVectors(
                 tuple(self._shards),
                 np.concatenate(shards),
                 np.concatenate(positions),
-                self._parts.dimensions,
+                self.parts.dimensions,
             )
             return added
 
@@ -127,8 +115,9 @@ class Embeddings:
             )
         self._fingerprint = shard.fingerprint
         if shard.ids:
-            self._parts = shard.parts
-            self._dtype = ", ".join(sorted({*filter(None, self._dtype.split(", ")), shard.dtype}))
+            self.parts = shard.parts
+            dtypes = {*filter(None, self.dtype_computed.split(", ")), shard.dtype}
+            self.dtype_computed = ", ".join(sorted(dtypes))
 
     def rows(self, ids: Sequence[str]) -> npt.NDArray[np.intp]:
         """Return where images stand among :attr:`ids` (m,).

@@ -6,8 +6,6 @@ import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from fewshot_lab.errors import FewshotLabError
 
 if TYPE_CHECKING:
@@ -151,8 +149,3 @@ class Forward:
 def worth_compiling(seconds_per_image: float, images: int) -> bool:
     """Say whether torch.compile saves more time than it takes."""
     return SAVED * seconds_per_image * images > COMPILING
-
-
-def to_numpy(vectors: torch.Tensor) -> np.ndarray[Any, np.dtype[np.float16]]:
-    """Bring vectors to the CPU, waiting for them."""
-    return vectors.cpu().numpy()

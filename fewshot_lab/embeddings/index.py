@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from fewshot_lab.embeddings.index_recall import ASKED, RECALL, K, choose_probes, nearest_rows
+from fewshot_lab.embeddings.index_recall import QUERY_ROWS, RECALL, K, choose_probes, nearest_rows
 from fewshot_lab.errors import FewshotLabError
 
 EXACT_UP_TO = 200_000
@@ -141,10 +141,10 @@ def build_index(
     share = None
     if chosen == "ivf":
         index = _added(_trained_ivf(matrix), blocks())
-        asked = evenly_spread(n, ASKED)
-        queries = normalised(matrix[asked])
+        query_rows = evenly_spread(n, QUERY_ROWS)
+        queries = normalised(matrix[query_rows])
         truth = nearest_rows(queries, blocks(), K)
-        share = choose_probes(index, asked, queries, truth, wanted=recall)
+        share = choose_probes(index, query_rows, queries, truth, wanted=recall)
         if share < recall:
             chosen, share = "flat", None
     if chosen == "flat":

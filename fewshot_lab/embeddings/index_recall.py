@@ -11,7 +11,7 @@ import numpy.typing as npt
 RECALL = 0.99
 """Share of the ten nearest rows that a search through some cells is to find."""
 
-ASKED = 256
+QUERY_ROWS = 256
 """Rows whose nearest are found exactly, to measure it."""
 
 MOST_CELLS = 1 / 3
@@ -26,7 +26,7 @@ ROUNDING = 5e-4
 
 def choose_probes(
     index: Any,
-    asked: npt.NDArray[np.int64],
+    query_rows: npt.NDArray[np.int64],
     queries: npt.NDArray[np.float32],
     truth: tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]],
     *,
@@ -40,7 +40,7 @@ def choose_probes(
     ----------
     index
         FAISS's, of inverted lists; changed.
-    asked
+    query_rows
         The rows (m,) that the queries are: none is a neighbour of itself.
     queries
         Their vectors (m, d), of length 1.
@@ -63,7 +63,7 @@ def choose_probes(
     import faiss
 
     cosines, nearest = truth
-    others = (nearest >= 0) & (nearest != asked[:, None])
+    others = (nearest >= 0) & (nearest != query_rows[:, None])
     count = others.sum(axis=1)
     least = np.where(others, cosines, np.inf).min(axis=1, keepdims=True) - ROUNDING
     lists = faiss.extract_index_ivf(index)
@@ -72,7 +72,7 @@ def choose_probes(
         lists.nprobe = probes
         similarity, rows = index.search(queries, min(index.ntotal, candidates * K))
         if candidates == 1:
-            hits = ((similarity >= least) & (rows != asked[:, None]) & (rows >= 0)).sum(axis=1)
+            hits = ((similarity >= least) & (rows != query_rows[:, None]) & (rows >= 0)).sum(axis=1)
         else:
             hits = (others & (nearest[:, :, None] == rows[:, None]).any(axis=2)).sum(axis=1)
         share = float(np.minimum(hits, count).sum() / max(1, count.sum()))

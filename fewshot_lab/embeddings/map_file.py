@@ -14,9 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fewshot_lab.embeddings.embeddings import Embeddings
-from fewshot_lab.embeddings.map_layout import layout_of, pca_map, place_new
+from fewshot_lab.embeddings.index import build_index
+from fewshot_lab.embeddings.map_layout import pca_map, place_new
 from fewshot_lab.embeddings.umap_layout import umap_map
-from fewshot_lab.files import write_atomically
+from fewshot_lab.files import npz_bytes, write_atomically
 from fewshot_lab.progress import Progress, silent
 
 Vectors = Callable[[list[str]], npt.NDArray[Any]]
@@ -58,14 +59,9 @@ def _file(folder: Path) -> Path:
 def save_map(folder: Path, map_: Map) -> None:
     """Write a map, whole or not at all."""
     facts = {"method": map_.method, "settings": map_.settings, "fingerprint": map_.fingerprint}
-    buffer = io.BytesIO()
-    np.savez(
-        buffer,
-        ids=np.array(map_.ids, dtype=np.str_),
-        xy=np.asarray(map_.xy, np.float32),
-        said=np.array(json.dumps(facts)),
-    )
-    write_atomically(_file(folder), buffer.getvalue())
+    ids, xy = np.array(map_.ids, dtype=np.str_), np.asarray(map_.xy, np.float32)
+    content = npz_bytes(ids=ids, xy=xy, said=np.array(json.dumps(facts)))
+    write_atomically(_file(folder), content)
 
 
 def load_map(folder: Path) -> Map | None:
@@ -162,10 +158,10 @@ def _extended(
     if not new:
         return old
     # Only what was laid out tells where something belongs, not what was placed by guess later.
-    anchors = [i for i in old.ids[: old.settings["laid_out"]] if embeddings.contains(i)]
-    xy = old.xy[[k for k, i in enumerate(old.ids[: old.settings["laid_out"]]) if i in set(anchors)]]
-    layout = layout_of(xy, old.method, vectors(anchors))
-    placed = place_new(layout, vectors(new))
+    laid_out = old.ids[: old.settings["laid_out"]]
+    anchors = [row for row, image_id in enumerate(laid_out) if embeddings.contains(image_id)]
+    index = build_index(vectors([laid_out[row] for row in anchors]))
+    placed = place_new(old.xy[anchors], index, vectors(new))
     map_ = Map(
         [*old.ids, *new],
         np.concatenate([old.xy, placed]),

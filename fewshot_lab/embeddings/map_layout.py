@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from fewshot_lab.embeddings.index import Index, build_index, evenly_spread, normalised
+from fewshot_lab.embeddings.index import Index, evenly_spread, normalised
 
 _EXTENT = 10.0
+
+PLACED_BY = 10
+"""Neighbours that say where a new image belongs."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Positions, and what placing a new image next to them needs.
+    """Positions on a map, and how they came about.
 
     Attributes
     ----------
@@ -23,16 +26,10 @@ class Layout:
         float32 (n, 2).
     method
         ``"pca"`` or ``"umap"``.
-    index
-        Over the n embeddings, in the order of `xy`; where None, no image can be placed on it.
-    settings
-        What it was made with.
     """
 
     xy: npt.NDArray[np.float32]
     method: Literal["pca", "umap"]
-    index: Index | None
-    settings: dict[str, Any] = field(default_factory=dict)
 
 
 def pca_map(matrix: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
@@ -91,17 +88,21 @@ def _two_axes(centred: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return axes * np.where(largest < 0, -1, 1).astype(np.float32)
 
 
-def place_new(layout: Layout, vectors: npt.NDArray[Any], *, k: int = 10) -> npt.NDArray[np.float32]:
+def place_new(
+    xy: npt.NDArray[np.float32], index: Index, vectors: npt.NDArray[Any]
+) -> npt.NDArray[np.float32]:
     """Place images on a map without moving those on it.
 
-    Each goes to the weighted geometric median of its k nearest neighbours' positions (Weiszfeld
+    Each goes to the weighted geometric median of its nearest neighbours' positions (Weiszfeld
     1937): unlike their mean it does not end up in the empty space between two clusters when
     some of the neighbours lie in the other one.
 
     Parameters
     ----------
-    layout
-        The map.
+    xy
+        (n, 2), the map.
+    index
+        Over its n embeddings, in the order of `xy`.
     vectors
         (m, d), embeddings by the same backbone.
 
@@ -109,28 +110,19 @@ def place_new(layout: Layout, vectors: npt.NDArray[Any], *, k: int = 10) -> npt.
     -------
     ndarray of float32, shape (m, 2)
     """
-    if not len(layout.xy):
+    if not len(xy):
         return pca_map(vectors)
-    if layout.index is None:
-        raise ValueError("this layout has no index to find neighbours with")
-    similarity, rows = layout.index.search(vectors, k)
+    similarity, rows = index.search(vectors, PLACED_BY)
     rows = np.where(rows < 0, rows[:, :1], rows)
     distance = np.maximum(1 - similarity, 0)
     # As in UMAP: the nearest counts fully, the others by how much farther they are.
     beyond = distance - distance[:, :1]
     scale = np.maximum(beyond.mean(axis=1, keepdims=True), 1e-6)
     weight = np.exp(-beyond / scale)
-    points = layout.xy[rows].astype(np.float64)  # (m, k, 2)
+    points = xy[rows].astype(np.float64)  # (m, k, 2)
     at = (weight[..., None] * points).sum(axis=1) / weight.sum(axis=1)[:, None]
     for _ in range(32):
         gap = np.linalg.norm(points - at[:, None], axis=2)
         pull = weight / np.maximum(gap, 1e-6)
         at = (pull[..., None] * points).sum(axis=1) / pull.sum(axis=1)[:, None]
     return np.asarray(at.astype(np.float32))
-
-
-def layout_of(
-    xy: npt.NDArray[np.float32], method: Literal["pca", "umap"], matrix: npt.NDArray[Any]
-) -> Layout:
-    """Return the layout of a map read from disk, its index built anew from the embeddings."""
-    return Layout(xy, method, build_index(matrix))

@@ -24,7 +24,7 @@ _BLOCK = 4096
 
 
 def neighbour_graph(
-    matrix: npt.NDArray[Any], index: Index | None, k: int, *, progress: Progress = silent
+    matrix: npt.NDArray[Any], k: int, *, progress: Progress = silent
 ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
     """Return every row's k nearest rows by cosine, itself first.
 
@@ -36,8 +36,6 @@ def neighbour_graph(
     ----------
     matrix
         (n, d).
-    index
-        Over the same rows; made here where it is needed, if None.
     k
         Including the row itself; at most n.
 
@@ -50,8 +48,7 @@ def neighbour_graph(
     n, d = matrix.shape
     queries: npt.NDArray[Any] = matrix
     short = 2.0 * n * n * d <= EXACT_WORK
-    if index is None and (short or gpus()):
-        index = build_index(matrix)
+    index = build_index(matrix) if short or gpus() else None
     if index is None or not (short or index.on_gpu):
         queries = Reduced.of(matrix, REDUCED)(matrix)
         index = build_index(queries, kind="ivf", device="cpu", recall=ENOUGH)

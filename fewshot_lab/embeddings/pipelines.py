@@ -16,6 +16,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.backbones import Preprocessing
@@ -29,7 +30,7 @@ from fewshot_lab.embeddings.batches import (
     stacked,
 )
 from fewshot_lab.embeddings.decoding import ImageItem
-from fewshot_lab.embeddings.forward_pass import Forward, to_numpy
+from fewshot_lab.embeddings.forward_pass import Forward
 from fewshot_lab.signals import leave_to_parent
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _one_lane_batch(
     was_read = time.perf_counter()
     batch.waited = was_read - began
     if pixels is not None:
-        batch.vectors = to_numpy(forward(pixels))
+        batch.vectors = forward(pixels).cpu().numpy()
     batch.worked = time.perf_counter() - was_read
     return batch
 
@@ -159,7 +160,7 @@ def pipeline(
 
 
 def _fetched(batch: Batch, vectors: torch.Tensor, started: float) -> Batch:
-    batch.vectors = to_numpy(vectors)
+    batch.vectors = vectors.cpu().numpy()
     batch.worked += time.perf_counter() - started
     return batch
 
@@ -190,11 +191,11 @@ def _read_by_threads(
                     future.cancel()
 
 
+@dataclass
 class _Files:
     """What a worker process is given: batches of items in, batches of pixels out."""
 
-    def __init__(self, preprocessing: Preprocessing) -> None:
-        self.preprocessing = preprocessing
+    preprocessing: Preprocessing
 
     def __getitem__(self, items: list[ImageItem]) -> tuple[Batch, torch.Tensor | None]:
         return read(items, self.preprocessing)

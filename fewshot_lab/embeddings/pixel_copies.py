@@ -93,14 +93,14 @@ def copies_by_block(
     index = build_index(descriptions, kind="flat" if short else "ivf")
     pictures = lru_cache(CHUNK)(lambda row: _Picture.of(read(row)))
     for start in range(0, len(rows), CHUNK):
-        some = rows[start : start + CHUNK]
-        coarse = descriptions[some].astype(np.float32).reshape(-1, LOW, LOW)
+        block = rows[start : start + CHUNK]
+        coarse = descriptions[block].astype(np.float32).reshape(-1, LOW, LOW)
         searched = [
-            index.search(_turned(coarse, turning).reshape(len(some), -1), min(NEAREST + 1, n))
+            index.search(_turned(coarse, turning).reshape(len(block), -1), min(NEAREST + 1, n))
             for turning in range(8)
         ]
         pairs = set()
-        for at, row in enumerate(some.tolist()):
+        for at, row in enumerate(block.tolist()):
             best: dict[int, tuple[float, int]] = {}
             for turning, (cosines, others) in enumerate(searched):
                 for cosine, other in zip(cosines[at].tolist(), others[at].tolist(), strict=True):
@@ -112,8 +112,8 @@ def copies_by_block(
                     (min(row, other), max(row, other))
                     for other in _copies(row, {o: best[o][1] for o in nearest}, pictures)
                 }
-        yield len(some), np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2)
-        progress("looking for copies", start + len(some), len(rows))
+        yield len(block), np.array(sorted(pairs), dtype=np.int64).reshape(-1, 2)
+        progress("looking for copies", start + len(block), len(rows))
 
 
 def _copies(

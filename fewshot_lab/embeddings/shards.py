@@ -17,17 +17,16 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
 
 from fewshot_lab.backbones import Parts
-from fewshot_lab.files import write_atomically
+from fewshot_lab.files import checksum, write_atomically
 
 SUFFIX = ".safetensors"
-_BLOCK = 1 << 24
 
 
 class DamagedShard(Exception):  # noqa: N818
@@ -172,10 +171,10 @@ def read_shard(path: Path) -> Shard | None:
             sums = json.loads(metadata.pop("checksums", "{}"))
             if sums and sums.pop("metadata") != _checksum_of(metadata):
                 raise DamagedShard(path)
-            for name, checksum in sums.items():
+            for name, stated in sums.items():
                 start, end = header[name]["data_offsets"]
                 file.seek(8 + length + start)
-                if _checksum_in(file, end - start) != checksum:
+                if checksum(file, end - start) != stated:
                     raise DamagedShard(path)
             return shard
     except OSError:
@@ -212,13 +211,6 @@ def _shard(
 
 def _checksum_of(metadata: Mapping[str, str]) -> int:
     return zlib.crc32(json.dumps(sorted(metadata.items())).encode())
-
-
-def _checksum_in(file: BinaryIO, length: int) -> int:
-    checksum = 0
-    while length > 0 and (block := file.read(min(_BLOCK, length))):
-        checksum, length = zlib.crc32(block, checksum), length - len(block)
-    return checksum
 
 
 def set_aside(path: Path) -> None:

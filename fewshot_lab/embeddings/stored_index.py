@@ -9,7 +9,6 @@ candidates that it names are compared exactly.
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -20,14 +19,14 @@ import numpy.typing as npt
 from fewshot_lab.embeddings.claims import alone
 from fewshot_lab.embeddings.index import evenly_spread, load_faiss, normalised, trained_ivf
 from fewshot_lab.embeddings.index_recall import (
-    ASKED,
     MOST_CELLS,
+    QUERY_ROWS,
     RECALL,
     K,
     choose_probes,
     nearest_rows,
 )
-from fewshot_lab.files import read_json, write_json
+from fewshot_lab.files import checksum, read_json, write_json
 from fewshot_lab.progress import Progress, silent
 
 Vectors = Callable[[npt.NDArray[np.int64]], npt.NDArray[Any]]
@@ -214,19 +213,19 @@ def _merge(folder: Path, work: Path, parts: int, about: dict[str, Any], vectors:
         lists.merge_from(faiss.extract_index_ivf(part), 0)
     whole.ntotal = lists.ntotal
     n = int(about["rows"])
-    asked = evenly_spread(n, ASKED)
+    query_rows = evenly_spread(n, QUERY_ROWS)
     blocks = (
         normalised(vectors(np.arange(start, min(n, start + _BLOCK))))
         for start in range(0, n, _BLOCK)
     )
-    queries = normalised(vectors(asked))
+    queries = normalised(vectors(query_rows))
     truth = nearest_rows(queries, blocks, K)
     ways = [(1, 1.0)]  # whole vectors name the nearest themselves
     if about["kind"] == "pq":
         ways = [*((each, MOST_CELLS) for each in CANDIDATES), (CANDIDATES[-1], 1.0)]
     for candidates, most in ways:
         about["recall"] = choose_probes(
-            whole, asked, queries, truth, candidates=candidates, most=most
+            whole, query_rows, queries, truth, candidates=candidates, most=most
         )
         about["candidates"] = candidates
         if about["recall"] >= RECALL:
@@ -270,8 +269,5 @@ def _read(path: Path, checksum: int | None = None) -> Any:
 
 
 def _checksum(path: Path) -> int:
-    checksum = 0
     with path.open("rb") as file:
-        while block := file.read(1 << 24):
-            checksum = zlib.crc32(block, checksum)
-    return checksum
+        return checksum(file)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fewshot_lab.embeddings.index import Index, build_index, evenly_spread
+from fewshot_lab.embeddings.index import build_index, evenly_spread
 from fewshot_lab.embeddings.map_layout import Layout, pca_map, place_new
 from fewshot_lab.embeddings.neighbours import REDUCED, Reduced, neighbour_graph
 from fewshot_lab.errors import FewshotLabError
@@ -30,7 +31,6 @@ _one_at_a_time = threading.Lock()
 
 def umap_map(
     matrix: npt.NDArray[Any],
-    index: Index | None = None,
     *,
     neighbours: int = 15,
     min_dist: float = 0.1,
@@ -51,8 +51,6 @@ def umap_map(
     ----------
     matrix
         (n, d).
-    index
-        Over the same rows; made here where it is needed, if None.
     neighbours
         How many each image holds on to, 2 to 200; fewer show detail, more the large picture.
     min_dist
@@ -73,21 +71,25 @@ def umap_map(
     if not 0 <= min_dist < 1:
         raise FewshotLabError(f"A min_dist of {min_dist} is not possible: choose 0 to 0.99.")
     n = len(matrix)
-    settings: dict[str, Any] = {"neighbours": neighbours, "min_dist": min_dist, "seed": seed}
     if n > MANY:
         landmarks = evenly_spread(n, LANDMARKS)
-        laid_out = umap_map(matrix[landmarks], progress=progress, **settings)
-        xy = _among(landmarks, laid_out.xy, matrix, progress)
-        return Layout(xy, "umap", index, settings)
+        laid_out = umap_map(
+            matrix[landmarks],
+            neighbours=neighbours,
+            min_dist=min_dist,
+            seed=seed,
+            progress=progress,
+        )
+        return Layout(_among(landmarks, laid_out.xy, matrix, progress), "umap")
     start = pca_map(matrix)
     if n < FEWEST:
-        return Layout(start, "pca", index, settings)
-    rows, distances = neighbour_graph(matrix, index, min(neighbours, n), progress=progress)
+        return Layout(start, "pca")
+    rows, distances = neighbour_graph(matrix, min(neighbours, n), progress=progress)
     epochs = 500 if n <= 10_000 else 200
     progress("layout", 0, epochs)
     with _one_at_a_time:
         xy = _optimised(start, rows, distances, min_dist, seed, epochs, progress)
-    return Layout(xy, "umap", index, settings)
+    return Layout(xy, "umap")
 
 
 def _among(
@@ -100,11 +102,10 @@ def _among(
     short = Reduced.of(matrix, REDUCED)
     # The median of most of an image's nearest is where the median of all is.
     index = build_index(short(matrix[landmarks]), kind="ivf", device="cpu", recall=0.9)
-    layout = Layout(xy, "umap", index)
     n = len(matrix)
     out = np.empty((n, 2), np.float32)
     for start in range(0, n, _BLOCK):
-        out[start : start + _BLOCK] = place_new(layout, short(matrix[start : start + _BLOCK]))
+        out[start : start + _BLOCK] = place_new(xy, index, short(matrix[start : start + _BLOCK]))
         progress("placing", min(n, start + _BLOCK), n)
     out[landmarks] = xy
     return out
@@ -194,15 +195,15 @@ def _umap() -> Any:
     return umap.umap_
 
 
+@dataclass
 class _Bar:
     """Looks like the terminal to tqdm and hears which epoch it is."""
 
-    def __init__(self, report: Callable[[int], None]) -> None:
-        self._report = report
+    report: Callable[[int], None]
 
     def write(self, text: str) -> None:
         if (epoch := text.strip()).isdecimal():
-            self._report(int(epoch))
+            self.report(int(epoch))
 
     def flush(self) -> None:
         pass

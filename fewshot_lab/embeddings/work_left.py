@@ -66,13 +66,13 @@ class WrittenShards:
             self.done.update(shard.ids)
             self.failed |= dict(shard.failed)
 
-    def lacks(self, item: ImageItem, retry_failed: bool) -> bool:
+    def lacks(self, item: ImageItem) -> bool:
         """Return whether an image is still to be embedded."""
-        return item.id not in self.done and (retry_failed or item.id not in self.failed)
+        return item.id not in self.done and item.id not in self.failed
 
 
 def claimed_chunks(
-    images: Sequence[ImageItem], written: WrittenShards, claims: Claims, retry_failed: bool
+    images: Sequence[ImageItem], written: WrittenShards, claims: Claims
 ) -> Iterator[list[ImageItem]]:
     """Yield what is to do, piece by piece, each taken by this process alone."""
     # The grid lies over all images, done or not, so that every process sees the same pieces.
@@ -81,13 +81,12 @@ def claimed_chunks(
     for _ in range(2):
         taken_by_others = []
         for piece in pieces:
-            if not any(written.lacks(item, retry_failed) for item in piece):
+            if not any(map(written.lacks, piece)):
                 continue
             if not claims.take([item.id for item in piece]):
                 taken_by_others.append(piece)
                 continue
             written.look()
-            missing = [item for item in piece if written.lacks(item, retry_failed)]
-            if missing:
+            if missing := list(filter(written.lacks, piece)):
                 yield missing
         pieces = taken_by_others

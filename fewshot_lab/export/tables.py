@@ -72,7 +72,7 @@ def label_rows(
 ) -> Iterator[dict[str, Any]]:
     """Yield a row per file with its split: see :func:`labels_csv`."""
     test = project.splits.test_ids()
-    held = project.splits.held_out(project.store.audit_ids_at(at))
+    held = project.splits.held_out(project.store.audit_ids(at))
     for row in project.store.iter_labels(at, include_unlabelled=include_unlabelled):
         if row["image"] in test:
             row["split"] = "test"

@@ -6,7 +6,6 @@ import shutil
 import stat
 import unicodedata
 import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import checksum
 from fewshot_lab.images.candidates import Refused
 from fewshot_lab.images.durable_files import DurableFiles
 from fewshot_lab.images.file_types import (
@@ -190,8 +190,5 @@ def _unpack_one(
 def _same(file: Path, entry: zipfile.ZipInfo) -> bool:
     if not file.is_file() or file.stat().st_size != entry.file_size:
         return False
-    crc = 0
     with file.open("rb") as stream:
-        while block := stream.read(2**20):
-            crc = zlib.crc32(block, crc)
-    return crc == entry.CRC
+        return checksum(stream) == entry.CRC

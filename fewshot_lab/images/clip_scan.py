@@ -40,7 +40,7 @@ class ClipScan:
         self._settings = settings
         self._folder = folder
         self._progress = progress
-        self._known = {clip.video: clip for clip in clip_files(folder)} if folder else {}
+        self._described_clips = {clip.video: clip for clip in clip_files(folder)} if folder else {}
 
     def frames(self, whole: Candidate, only: int | None = None) -> list[Candidate]:
         """Return the chosen frames of a clip, or the one with a number.
@@ -98,21 +98,21 @@ class ClipScan:
         """
         assert self._folder is not None
         asked = self._settings.boxes_of(path)
-        known = self._known.get(file)
-        if known is not None and not asked and known.sharpness is not None:
-            return known
+        described = self._described_clips.get(file)
+        if described is not None and not asked and described.sharpness is not None:
+            return described
         frames = list(sampled_frames(file))
         if not frames:
             raise UnreadableImage(NO_FRAME)
         width, height = frames[0].size
         boxes = tuple(_within(box, width, height) for box in asked)
-        if known is not None and (not asked or known.boxes == boxes):
-            if known.sharpness is None:
-                usual = usual_sharpness(blackened(frame, known.boxes) for frame in frames)
-                known = self._known[file] = replace(known, sharpness=usual)
-                known.save()
-            return known
-        if known is not None:
+        if described is not None and (not asked or described.boxes == boxes):
+            if described.sharpness is None:
+                usual = usual_sharpness(blackened(frame, described.boxes) for frame in frames)
+                described = self._described_clips[file] = replace(described, sharpness=usual)
+                described.save()
+            return described
+        if described is not None:
             raise UnreadableImage(
                 "This video is in the project already, with other boxes; what was imported keeps "
                 "those. For others make a new project."
@@ -127,7 +127,7 @@ class ClipScan:
             new_clip_file(self._folder, file), file, boxes, usual_sharpness(frames), whole=True
         )
         clip.save()
-        self._known[file] = clip
+        self._described_clips[file] = clip
         return clip
 
 

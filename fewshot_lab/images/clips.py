@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -17,6 +18,7 @@ from fewshot_lab.images.dicom import read_dicom, read_header
 from fewshot_lab.images.dicom_video import is_video
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.file_types import kind_of
+from fewshot_lab.images.unreadable import first_bytes
 from fewshot_lab.images.video_file import open_container, reasons
 from fewshot_lab.images.video_index import NO_FRAME, seconds_long
 from fewshot_lab.images.video_reader import KeptIndex, nothing_kept, reader_of, to_picture
@@ -65,7 +67,7 @@ def is_clip(path: Path) -> bool:
         return True
     if kind == "dicom":
         return cine_times(read_header(path)) is not None
-    return kind == "picture" and _is_gif(path) and len(_gif_times(path)) > 1
+    return kind == "picture" and first_bytes(path, 4) == b"GIF8" and len(_gif_times(path)) > 1
 
 
 def frame_times(path: Path, kept_index: KeptIndex = nothing_kept) -> NDArray[np.float64]:
@@ -233,20 +235,15 @@ def cine_times(header: Any) -> NDArray[np.float64] | None:
     return np.arange(frames, dtype=np.float64) * (pause if pause > 0 else 1 / rate)
 
 
-def _is_gif(path: Path) -> bool:
-    with path.open("rb") as stream:
-        return stream.read(4) == b"GIF8"
-
-
 def _gif_times(path: Path) -> NDArray[np.float64]:
     """Return when each whole frame of an animated GIF is shown; none after one that is damaged."""
     pauses: list[float] = []
-    try:
-        with Image.open(path, formats=["GIF"]) as image:
-            pauses.extend(
-                frame.info.get("duration", 0) / 1e3 or _GIF_PAUSE
-                for frame in ImageSequence.Iterator(image)
-            )
-    except (OSError, SyntaxError, ValueError, EOFError):
-        pass
+    with (
+        suppress(OSError, SyntaxError, ValueError, EOFError),
+        Image.open(path, formats=["GIF"]) as image,
+    ):
+        pauses.extend(
+            frame.info.get("duration", 0) / 1e3 or _GIF_PAUSE
+            for frame in ImageSequence.Iterator(image)
+        )
     return np.cumsum([0.0, *pauses[:-1]]) if pauses else np.zeros(1)

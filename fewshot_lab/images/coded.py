@@ -10,7 +10,7 @@ from fewshot_lab.images.eight_bit import to_8bit
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.memory_limit import memory_for
 from fewshot_lab.images.pillow_decoder import over_white, refuse_too_large
-from fewshot_lab.images.unreadable import why_undecodable, with_reason
+from fewshot_lab.images.unreadable import start_of_frame, why_undecodable, with_reason
 
 _MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
@@ -67,17 +67,11 @@ def coded_size(source: bytes) -> tuple[int, int] | None:
         return right - left, bottom - top
     if source[:2] == b"\xff\x0a" or source[4:8] == b"JXL ":
         return _jpegxl_size(source)
-    at = 2
-    while at + 9 <= len(source) and source[at] == 0xFF:
-        marker = source[at + 1]
-        if marker == 0xFF:  # filler
-            at += 1
-            continue
-        if (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)) or marker == 0xF7:
-            height, width = struct.unpack(">2H", source[at + 5 : at + 9])
-            return width, height
-        at += 2 + int.from_bytes(source[at + 2 : at + 4], "big")
-    return None
+    at = start_of_frame(source)
+    if at is None or at + 9 > len(source):
+        return None
+    height, width = struct.unpack(">2H", source[at + 5 : at + 9])
+    return width, height
 
 
 def _jpegxl_size(source: bytes) -> tuple[int, int] | None:

@@ -8,18 +8,7 @@ from typing import Any
 
 import numpy as np
 from pydicom import uid
-from pydicom.pixels.decoders import (
-    HTJ2KDecoder,
-    HTJ2KLosslessDecoder,
-    HTJ2KLosslessRPCLDecoder,
-    JPEG2000Decoder,
-    JPEG2000LosslessDecoder,
-    JPEGExtended12BitDecoder,
-    JPEGLosslessDecoder,
-    JPEGLosslessSV1Decoder,
-    JPEGLSLosslessDecoder,
-    JPEGLSNearLosslessDecoder,
-)
+from pydicom.pixels import get_decoder
 
 from fewshot_lab.images.coded import coded_size
 
@@ -40,18 +29,7 @@ def is_available(syntax: str) -> bool:
 
 def register() -> None:
     """Add these decoders to pydicom's, behind its own, but for one that highdicom brings along."""
-    for decoder in (
-        JPEGExtended12BitDecoder,
-        JPEGLosslessDecoder,
-        JPEGLosslessSV1Decoder,
-        JPEGLSLosslessDecoder,
-        JPEGLSNearLosslessDecoder,
-        JPEG2000Decoder,
-        JPEG2000LosslessDecoder,
-        HTJ2KDecoder,
-        HTJ2KLosslessDecoder,
-        HTJ2KLosslessRPCLDecoder,
-    ):
+    for decoder in map(get_decoder, DECODER_DEPENDENCIES):
         if "pyjpegls" in decoder.available_plugins:  # decodes whatever size the data claim
             decoder.remove_plugin("pyjpegls")
         if "imagecodecs" not in decoder.available_plugins:

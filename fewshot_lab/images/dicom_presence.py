@@ -1,6 +1,5 @@
 """Whether there is DICOM, or a volume, in what is to be imported: told before it is read."""
 
-import os
 import zipfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
@@ -15,6 +14,8 @@ from fewshot_lab.images.file_types import (
     kind_of,
     needs_a_look,
 )
+from fewshot_lab.images.folder import walk
+from fewshot_lab.images.unreadable import first_bytes
 
 MOST_NAMES = 20_000
 MOST_LOOKS = 100
@@ -45,7 +46,7 @@ def holds_slices(path: Path, clips: Collection[Path] = ()) -> bool:
 def _holds(path: Path, kinds: Kinds, besides: Collection[Path] = ()) -> bool:
     try:
         if path.is_dir():
-            names = (name for name in _walk(path) if Path(name) not in besides)
+            names = (str(file) for file in walk(path) if file not in besides)
             return _among(names, lambda name: _head(Path(name)), kinds)
         if path.suffix.lower() == ".zip":
             with zipfile.ZipFile(path) as archive:
@@ -74,17 +75,9 @@ def _among(names: Iterator[str], head: Callable[[str], bytes], kinds: Kinds) -> 
     return False
 
 
-def _walk(folder: Path) -> Iterator[str]:
-    for base, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not is_noise(name))
-        for name in files:
-            yield f"{base}/{name}"
-
-
 def _head(path: Path) -> bytes:
     try:
-        with path.open("rb") as stream:
-            return stream.read(HEAD)
+        return first_bytes(path, HEAD)
     except OSError:
         return b""
 

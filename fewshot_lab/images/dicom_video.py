@@ -14,6 +14,7 @@ from pathlib import Path
 from fewshot_lab.files import while_unchanged
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.file_types import kind_of
+from fewshot_lab.images.unreadable import first_bytes
 
 _SYNTAX = re.compile(rb"1\.2\.840\.10008\.1\.2\.4\.10[0-8](\.1)?[\0 ]?")
 _ITEM, _UNDEFINED = 0xE000FFFE, 0xFFFFFFFF
@@ -29,8 +30,7 @@ def is_video(path: Path) -> bool:
 @while_unchanged(512)
 def holds_video(path: Path) -> bool:
     """Say whether a DICOM file's transfer syntax is one of MPEG-2, MPEG-4 and HEVC."""
-    with path.open("rb") as stream:
-        head = stream.read(4096)
+    head = first_bytes(path, 4096)
     at = head.find(b"\x02\x00\x10\x00UI", 132)  # TransferSyntaxUID, always explicit VR
     return at > 0 and _SYNTAX.match(head, at + 8) is not None
 

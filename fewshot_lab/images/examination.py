@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 
 from fewshot_lab.images.candidates import Candidate, ExaminedImage, PassedOver, Refused
 from fewshot_lab.images.errors import UnreadableImage
@@ -16,14 +17,10 @@ from fewshot_lab.progress import Progress, silent
 _Looked = ExaminedImage | PassedOver | Refused
 
 
-def _never(candidate: Candidate) -> bool:
-    return False
-
-
 def examine(
     candidates: Iterable[Candidate | Refused],
     *,
-    skip: Callable[[Candidate], bool] = _never,
+    skip: Callable[[Candidate], bool] = lambda candidate: False,
     workers: int | None = None,
     progress: Progress = silent,
 ) -> Iterator[ExaminedImage | PassedOver | Refused]:
@@ -87,14 +84,14 @@ def _skipped(skip: Callable[[Candidate], bool], candidate: Candidate) -> bool:
         return False
 
 
+@dataclass
 class _Report:
     """Progress, at most five times a second."""
 
-    def __init__(self, candidates: object, progress: Progress) -> None:
-        self.candidates = candidates
-        self.progress = progress
-        self.done = 0
-        self.next = 0.0
+    candidates: object
+    progress: Progress
+    done: int = 0
+    next: float = 0.0
 
     def now(self, last: bool = False) -> None:
         if last or time.monotonic() >= self.next:

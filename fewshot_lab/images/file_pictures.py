@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fewshot_lab.images.candidates import Candidate, ListedFile, Refused, Scan
@@ -20,28 +21,19 @@ _Item = Candidate | Refused
 WHOLE_SLIDE = "This is a whole slide: import it as tiles; a classifier made of tiles predicts it."
 
 
+@dataclass
 class FilePictures:
     """Splits files into pictures when it is asked for them; the scan is told how many."""
 
-    def __init__(
-        self,
-        scan: Scan,
-        group_field: str | None,
-        roots: ImportRoots,
-        volumes: VolumeRules | None,
-        slides: tuple[Tiling, Path] | None,
-        clips: ClipScan,
-        progress: Progress,
-    ) -> None:
-        self.scan = scan
-        self.group_field = group_field
-        self.roots = roots
-        self.volumes = volumes
-        self.slides = slides
-        self.clips = clips
-        self.progress = progress
-        self.series: set[str] = set()
-        """Slides in DICOM that were met: each has a file for every level."""
+    scan: Scan
+    group_field: str | None
+    roots: ImportRoots
+    volumes: VolumeRules | None
+    slides: tuple[Tiling, Path] | None
+    clips: ClipScan
+    progress: Progress
+    series: set[str] = field(default_factory=set)
+    """Slides in DICOM that were met: each has a file for every level."""
 
     def of(self, files: Iterable[ListedFile | Refused]) -> Iterator[_Item]:
         """Yield one candidate per picture, slices of volumes in their order where rules are."""

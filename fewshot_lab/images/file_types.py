@@ -3,46 +3,15 @@
 from pathlib import Path, PurePosixPath
 
 from fewshot_lab.images.gzipped import GZIP, unpacked_head
-from fewshot_lab.images.unreadable import format_of
+from fewshot_lab.images.unreadable import first_bytes, format_of
 from fewshot_lab.images.video_kinds import VIDEO_SUFFIXES, begins_like_video
 
 PICTURE_SUFFIXES = frozenset(
     [
-        ".png",
-        ".jpg",
-        ".jpeg",
-        ".jpe",
-        ".jfif",
-        ".tif",
-        ".tiff",
-        ".bmp",
-        ".dib",
-        ".webp",
-        ".gif",
-        ".pbm",
-        ".pgm",
-        ".ppm",
-        ".pnm",
-        ".svs",
-        ".svslide",
-        ".ndpi",
-        ".mrxs",
-        ".scn",
-        ".vms",
-        ".vmu",
-        ".bif",
-        ".czi",
-        ".jp2",
-        ".j2k",
-        ".j2c",
-        ".jpx",
-        ".jls",
-        ".jxl",
-        ".avif",
-        ".heic",
-        ".heif",
-        ".tga",
-        ".psd",
+        *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".bmp", ".dib", ".webp"),
+        *(".gif", ".pbm", ".pgm", ".ppm", ".pnm", ".tga", ".psd", ".avif", ".heic", ".heif"),
+        *(".jp2", ".j2k", ".j2c", ".jpx", ".jls", ".jxl"),
+        *(".svs", ".svslide", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".czi"),
     ]
 )
 DICOM_SUFFIXES = frozenset([".dcm", ".dicom", ".dic", ".ima", ".dcm.gz"])
@@ -122,15 +91,14 @@ def head_kind(head: bytes) -> str | None:
 
 def kind_of(path: Path) -> str:
     """Say how a file is to be read: "dicom", "nifti", "tiff", "video" or "picture"."""
-    with path.open("rb") as stream:
-        head = stream.read(HEAD)
+    head = first_bytes(path, HEAD)
     if head.startswith(GZIP):
         head = unpacked_head(path, HEAD)
-    kind = head_kind(head)
-    if kind is None and ending(path.name) in DICOM_SUFFIXES:
+    suffix = ending(path.name)
+    if kind := head_kind(head):
+        return kind
+    if suffix in DICOM_SUFFIXES:
         return "dicom"  # some have no preamble
-    if kind is None and ending(path.name) in NIFTI_SUFFIXES:
+    if suffix in NIFTI_SUFFIXES:
         return "nifti"
-    if kind is None and ending(path.name) in VIDEO_SUFFIXES:
-        return "video"
-    return kind or "picture"
+    return "video" if suffix in VIDEO_SUFFIXES else "picture"

@@ -3,7 +3,8 @@
 import os
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from fewshot_lab.images.file_types import (
     is_noise,
     needs_a_look,
 )
+from fewshot_lab.images.unreadable import first_bytes
 
 _SPLITS = {"train", "training", "val", "valid", "validation", "dev", "test", "testing"}
 
@@ -72,6 +74,13 @@ def list_folder(folder: Path, report: Callable[[int], None] = lambda n: None) ->
     return listing
 
 
+def walk(folder: Path) -> Iterator[Path]:
+    """Yield the files below a folder, sorted within each, but for what systems leave behind."""
+    for where, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not is_noise(name))
+        yield from (Path(where, name) for name in sorted(names) if not is_noise(name))
+
+
 def _follow(listing: Listing, dicomdir: Path, folder: Path) -> None:
     """Add what a DICOMDIR lists and the walk took for no picture; refuse what is not there."""
     known = {file for _, file in listing.files}
@@ -106,16 +115,10 @@ def list_file(listing: Listing, path: str, file: Path, *, named: bool = False) -
 
     `named` says that the user chose this very file: then it is never ignored.
     """
-    if has_picture_suffix(file.name) or named:
-        wanted = True
-    elif needs_a_look(file.name):
-        try:
-            with file.open("rb") as stream:
-                wanted = head_kind(stream.read(HEAD)) is not None
-        except OSError:
-            wanted = False
-    else:
-        wanted = False
+    wanted = has_picture_suffix(file.name) or named
+    if not wanted and needs_a_look(file.name):
+        with suppress(OSError):
+            wanted = head_kind(first_bytes(file, HEAD)) is not None
     if not wanted:
         listing.ignored[ending(file.name)] += 1
     elif "\ufffd" in path and "\ufffd" not in str(file):

@@ -6,6 +6,7 @@ import zlib
 from pathlib import Path
 
 from fewshot_lab.images.errors import UnreadableImage
+from fewshot_lab.images.unreadable import first_bytes
 
 GZIP = b"\x1f\x8b"
 MOST = 4 * 2**30
@@ -14,8 +15,7 @@ MOST = 4 * 2**30
 
 def is_gzip(path: Path) -> bool:
     """Say whether a file is packed, by its first bytes."""
-    with path.open("rb") as stream:
-        return stream.read(len(GZIP)) == GZIP
+    return first_bytes(path, len(GZIP)) == GZIP
 
 
 def unpacked_head(path: Path, size: int) -> bytes:

@@ -15,19 +15,10 @@ from fewshot_lab.images.file_types import has_picture_suffix
 from fewshot_lab.images.folder import shown
 from fewshot_lab.tables import column_rank, find_column, plain_path, read_rows, spellings
 
-_TRIED_SUFFIXES = [
-    ".jpg",
-    ".JPG",
-    ".png",
-    ".jpeg",
-    ".tif",
-    ".tiff",
-    ".dcm",
-    ".bmp",
-    ".webp",
-    ".svs",
+_TRIED_SUFFIXES = (
+    *(".jpg", ".JPG", ".png", ".jpeg", ".tif", ".tiff", ".dcm", ".bmp", ".webp", ".svs"),
     ".nii.gz",
-]
+)
 
 
 @dataclass(frozen=True)

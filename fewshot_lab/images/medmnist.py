@@ -1,6 +1,7 @@
 """MedMNIST: 2D data sets as one ``.npz`` of arrays, written out as PNG files."""
 
 import re
+import tomllib
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -16,86 +17,6 @@ from fewshot_lab.images.candidates import Candidate
 from fewshot_lab.images.durable_files import DurableFiles
 from fewshot_lab.images.eight_bit import to_8bit
 
-# The class names of the MedMNIST collection (Yang et al. 2023, doi 10.1038/s41597-022-01721-8),
-# which its files hold as numbers only.
-_ORGANS = [
-    "bladder",
-    "femur-left",
-    "femur-right",
-    "heart",
-    "kidney-left",
-    "kidney-right",
-    "liver",
-    "lung-left",
-    "lung-right",
-    "pancreas",
-    "spleen",
-]
-NAMES = {
-    "pathmnist": (
-        "adipose",
-        "background",
-        "debris",
-        "lymphocytes",
-        "mucus",
-        "smooth muscle",
-        "normal colon mucosa",
-        "cancer-associated stroma",
-        "colorectal adenocarcinoma epithelium",
-    ),
-    "chestmnist": (
-        "atelectasis",
-        "cardiomegaly",
-        "effusion",
-        "infiltration",
-        "mass",
-        "nodule",
-        "pneumonia",
-        "pneumothorax",
-        "consolidation",
-        "edema",
-        "emphysema",
-        "fibrosis",
-        "pleural",
-        "hernia",
-    ),
-    "dermamnist": (
-        "actinic keratoses and intraepithelial carcinoma",
-        "basal cell carcinoma",
-        "benign keratosis-like lesions",
-        "dermatofibroma",
-        "melanoma",
-        "melanocytic nevi",
-        "vascular lesions",
-    ),
-    "octmnist": ("choroidal neovascularization", "diabetic macular edema", "drusen", "normal"),
-    "pneumoniamnist": ("normal", "pneumonia"),
-    "retinamnist": ("0", "1", "2", "3", "4"),
-    "breastmnist": ("malignant", "normal, benign"),
-    "bloodmnist": (
-        "basophil",
-        "eosinophil",
-        "erythroblast",
-        "immature granulocytes",
-        "lymphocyte",
-        "monocyte",
-        "neutrophil",
-        "platelet",
-    ),
-    "tissuemnist": (
-        "Collecting Duct, Connecting Tubule",
-        "Distal Convoluted Tubule",
-        "Glomerular endothelial cells",
-        "Interstitial endothelial cells",
-        "Leukocytes",
-        "Podocytes",
-        "Proximal Tubule Segments",
-        "Thick Ascending Limb",
-    ),
-    "organamnist": tuple(_ORGANS),
-    "organcmnist": tuple(_ORGANS),
-    "organsmnist": tuple(_ORGANS),
-}
 _SPLITS = ("train", "val", "test")
 
 
@@ -106,7 +27,8 @@ class MedMnist:
         self.file = file
         self.name = file.stem
         known = re.sub(r"(_\d+)?$", "", self.name.lower())
-        self._names = NAMES.get(known)
+        names = Path(__file__).with_suffix(".toml").read_text("utf-8")
+        self._names = tomllib.loads(names).get(known)
         try:
             with zipfile.ZipFile(file) as archive:
                 shapes = {split: _array_header(archive, f"{split}_images")[0] for split in _SPLITS}

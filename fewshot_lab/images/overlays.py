@@ -69,7 +69,8 @@ def burnt_in(frames: Sequence[Image.Image]) -> list[Box]:
         first, last = _along(over[where[0]].any(axis=0), where[1].start, where[1].stop)
         top, bottom = where[0].start * _CELL - 4, where[0].stop * _CELL + 4
         left, right = first * _CELL - 4, last * _CELL + 4
-        if not _at_border((left + right) / 2 / size[0], (top + bottom) / 2 / size[1]):
+        middle = (left + right) / 2 / size[0], (top + bottom) / 2 / size[1]
+        if min(min(place, 1 - place) for place in middle) >= _BORDER:
             continue
         x, y = max(0, int(left / scale)), max(0, int(top / scale))
         boxes.append(
@@ -93,10 +94,6 @@ def _along(over: NDArray[np.bool_], first: int, last: int) -> tuple[int, int]:
     while (more := np.flatnonzero(over[last : last + _GAP])).size:
         last += int(more[-1]) + 1
     return first, last
-
-
-def _at_border(x: float, y: float) -> bool:
-    return min(x, 1 - x, y, 1 - y) < _BORDER
 
 
 def place_of(box: Box, width: int, height: int) -> str:

@@ -167,7 +167,10 @@ def to_rgb(image: Image.Image, frame: int = 0, *, at_least: int | None = None) -
         inverted = wide and tags.get(_PHOTOMETRIC) == 0 and image.mode.startswith("I;16")
         signed = image.mode == "L" and tag_numbers(tags, _SAMPLE_FORMAT)[0] == 2
     elif frame:
-        _seek_animation(image, frame)
+        try:
+            image.seek(frame)  # of an animation: laid over those before it
+        except EOFError:
+            raise UnreadableImage(f"There is no picture {frame} in this file.") from None
     elif at_least is not None and image.format in ("JPEG", "MPO"):
         image.draft(None, (2 * at_least, 2 * at_least))
     low = _low_bytes(image, frame)
@@ -183,14 +186,6 @@ def to_rgb(image: Image.Image, frame: int = 0, *, at_least: int | None = None) -
         image = Image.fromarray(255 - grey if inverted else grey)
     rgb = over_white(image)
     return rgb if turned is None else rgb.transpose(turned)
-
-
-def _seek_animation(image: Image.Image, frame: int) -> None:
-    """Go to a picture of an animation, laid over those before it."""
-    try:
-        image.seek(frame)
-    except EOFError:
-        raise UnreadableImage(f"There is no picture {frame} in this file.") from None
 
 
 def _loaded(image: Any, frame: int) -> Any:

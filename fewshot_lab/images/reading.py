@@ -48,9 +48,9 @@ def read_rgb(path: Path, frame: int = 0, *, at_least: int | None = None) -> Imag
         if path.suffix == BOX_SUFFIX:
             return _read_box(path, frame)
         if is_tile_grid(path):
-            from fewshot_lab.images.slides.grid_files import read_tile
+            from fewshot_lab.images.slides.grid_files import load_grid
 
-            return read_tile(path, frame)
+            return load_grid(path).read(frame)
         if is_clip_file(path):
             from fewshot_lab.images.clip_file import load_clip
 

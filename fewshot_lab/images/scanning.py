@@ -3,6 +3,7 @@
 import os
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -106,25 +107,16 @@ def scan(
     return pictures
 
 
+@dataclass
 class _Opener:
     """Opens sources: checks them and counts at once, splits files into frames when iterated."""
 
-    def __init__(
-        self,
-        scan: Scan,
-        pictures: FilePictures,
-        columns: ManifestColumns | None,
-        extract_to: Path | None,
-        progress: Progress,
-        *,
-        by_folder: bool,
-    ) -> None:
-        self.scan = scan
-        self.pictures = pictures
-        self.columns = columns
-        self.extract_to = extract_to
-        self.progress = progress
-        self.by_folder = by_folder
+    scan: Scan
+    pictures: FilePictures
+    columns: ManifestColumns | None
+    extract_to: Path | None
+    progress: Progress
+    by_folder: bool
 
     def open(self, source: Path) -> Iterator[_Item]:
         if is_dicomdir(source):
@@ -135,7 +127,9 @@ class _Opener:
         if suffix == ".zip":
             return self._archive(source)
         if suffix == ".npz":
-            return self._medmnist(source)
+            data = MedMnist(source)
+            self.scan.total += data.total
+            return data.pictures(self._folder_for(source))
         if suffix in (".csv", ".tsv"):
             return self._manifest(source)
         listing = Listing()
@@ -163,14 +157,13 @@ class _Opener:
                 parts.append(self._listed(listing))
             else:
                 parts.append(self.open(source))
-        return (item for part in parts for item in part)
+        return chain.from_iterable(parts)
 
     def _report(self, number: int) -> None:
         self.progress("listing", number, None)
 
     def _listed(self, listing: Listing) -> Iterator[_Item]:
-        paths = [path for path, _ in listing.files]
-        return self._items(listing, paths, iter(listing.files))
+        return self._items(listing, [path for path, _ in listing.files], listing.files)
 
     def _items(
         self,
@@ -206,12 +199,6 @@ class _Opener:
                 yield from unpack(archive, listing, folder)
 
         return self._items(listing, [path for path, _ in listing.entries], files())
-
-    def _medmnist(self, source: Path) -> Iterator[_Item]:
-        folder = self._folder_for(source)
-        data = MedMnist(source)
-        self.scan.total += data.total
-        return data.pictures(folder)
 
     def _manifest(self, source: Path) -> Iterator[_Item]:
         columns = self.columns or guess_columns(source)

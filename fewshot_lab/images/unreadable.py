@@ -12,7 +12,6 @@ from pathlib import Path
 
 from fewshot_lab.images.errors import UnreadableImage
 
-_LOOKED_AT = 1 << 20
 _MAGIC = {
     b"\x89PNG": "PNG",
     b"\xff\xd8\xff": "JPEG",
@@ -36,10 +35,10 @@ _WRONG_CALL = ("unexpected keyword", "positional argument", "not callable")
 """In a TypeError; others come from values of a wrong type in a damaged file, too."""
 
 
-def first_bytes(path: str | Path) -> bytes:
-    """Return the first MiB of a file."""
+def first_bytes(path: str | Path, size: int = 1 << 20) -> bytes:
+    """Return the first bytes of a file."""
     with Path(path).open("rb") as stream:
-        return stream.read(_LOOKED_AT)
+        return stream.read(size)
 
 
 def format_of(head: bytes) -> str | None:
@@ -65,19 +64,29 @@ def coded_kind(head: bytes) -> str | None:
     name = format_of(head)
     if name != "JPEG":
         return name if name == "JPEG XL" else None
+    at = start_of_frame(head)
+    if at is None:
+        return None
+    marker, depth = head[at + 1], head[at + 4]
+    if marker == 0xF7:
+        return "JPEG-LS"
+    if marker in (0xC3, 0xCB):
+        return "lossless JPEG"
+    return f"{depth}-bit JPEG" if depth > 8 else None
+
+
+def start_of_frame(jpeg: bytes) -> int | None:
+    """Return where the segment is that says how a JPEG is coded, its depth and its size.
+
+    None where there is none (ITU-T T.81, B.2.2; for JPEG-LS T.87, C.2.2).
+    """
     at = 2
-    while at + 5 <= len(head) and head[at] == 0xFF:
-        marker = head[at + 1]
-        if marker == 0xFF:  # filler
-            at += 1
-            continue
-        if marker == 0xF7:
-            return "JPEG-LS"
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            if marker in (0xC3, 0xCB):
-                return "lossless JPEG"
-            return f"{head[at + 4]}-bit JPEG" if head[at + 4] > 8 else None
-        at += 2 + int.from_bytes(head[at + 2 : at + 4], "big")
+    while at + 5 <= len(jpeg) and jpeg[at] == 0xFF:
+        marker = jpeg[at + 1]
+        if marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)):
+            return at
+        filler = marker == 0xFF
+        at += 1 if filler else 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
     return None
 
 

@@ -4,6 +4,7 @@ Frames are told by their stamps, which the container gives each of them; see ``v
 """
 
 import os
+import re
 from contextlib import AbstractContextManager
 from functools import cache
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 from fewshot_lab.images.dicom_video import EmbeddedStream
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.file_types import kind_of
-from fewshot_lab.images.unreadable import with_reason
+from fewshot_lab.images.unreadable import first_bytes, with_reason
 from fewshot_lab.images.video_kinds import begins_like_video
 
 INSTALL = "Videos are read by PyAV, which is not installed: pip install fewshot-lab[video]"
@@ -79,18 +80,17 @@ def _check_streams(path: Path, container: Any) -> None:
     if is_encrypted(path):
         raise UnreadableImage("The video is encrypted; save it without protection.")
     if stream.codec_context is None:
-        raise UnreadableImage(_unknown_codec(stream))
+        tag = getattr(stream, "codec_tag", "") or ""
+        named = tag.isprintable() and tag.isascii() and tag.strip("\0 ")
+        raise UnreadableImage(
+            f"The video is coded as {tag if named else 'an unknown codec'}, which is not read "
+            "here; save it as MP4 with H.264."
+        )
     # Threads decode the same bits; more of them only cost memory.
     stream.codec_context.thread_count = min(4, os.cpu_count() or 1)
     stream.thread_type = "AUTO"
     if not stream.codec_context.width or not stream.codec_context.height:
         raise UnreadableImage("The video is damaged or cut short: it does not say how large it is.")
-
-
-def _unknown_codec(stream: Any) -> str:
-    tag = getattr(stream, "codec_tag", "") or ""
-    name = tag if tag.isprintable() and tag.isascii() and tag.strip("\0 ") else "an unknown codec"
-    return f"The video is coded as {name}, which is not read here; save it as MP4 with H.264."
 
 
 def is_encrypted(path: Path) -> bool:
@@ -101,16 +101,8 @@ def is_encrypted(path: Path) -> bool:
             return False
         stream.seek(max(0, path.stat().st_size - _TAIL))
         tables = head, stream.read()
-    return any(_in_sample_entry(part, b"encv") for part in tables)
-
-
-def _in_sample_entry(part: bytes, name: bytes) -> bool:
-    at = part.find(b"stsd")
-    while at >= 0:
-        if part[at + 16 : at + 20] == name:  # version, flags, count, size, then the name
-            return True
-        at = part.find(b"stsd", at + 1)
-    return False
+    # Version, flags, count, size, then the name.
+    return any(re.search(rb"stsd.{12}encv", part, re.DOTALL) for part in tables)
 
 
 def reasons(path: Path) -> AbstractContextManager[None]:
@@ -124,8 +116,7 @@ def _why(path: Path, error: Exception) -> str:
         return "The video's codec is not read here; save it as MP4 with H.264."
     if not isinstance(error, module.FFmpegError):
         return "The video is damaged: it cannot be read."
-    with path.open("rb") as stream:
-        head = stream.read(_HEAD)
+    head = first_bytes(path, _HEAD)
     if not any(head):
         return "The file holds nothing but zeros."
     if head[128:132] == b"DICM":

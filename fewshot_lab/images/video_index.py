@@ -1,6 +1,5 @@
 """Which frames a video has, when each is shown, and from which key frame it is decoded."""
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from fractions import Fraction
@@ -11,7 +10,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_lab.files import write_atomically
+from fewshot_lab.files import npz_bytes, write_atomically
 from fewshot_lab.images.errors import UnreadableImage
 from fewshot_lab.images.video_file import av, open_container, reasons
 
@@ -57,23 +56,15 @@ class VideoIndex:
 
 def save_index(index: VideoIndex, file: Path) -> None:
     """Keep an index beside what it belongs to."""
-    buffer = io.BytesIO()
-    np.savez(buffer, **{each.name: getattr(index, each.name) for each in fields(index)})
-    write_atomically(file, buffer.getvalue())
+    write_atomically(file, npz_bytes(**vars(index)))
 
 
 def load_index(file: Path) -> VideoIndex | None:
     """Return an index that was kept; None where there is none that can be read."""
     try:
         with np.load(file) as kept:
-            return VideoIndex(
-                stamps=kept["stamps"],
-                times=kept["times"],
-                keys=kept["keys"],
-                key_decoded=kept["key_decoded"],
-                seekable=bool(kept["seekable"]),
-                cut_short=bool(kept["cut_short"]),
-            )
+            # [()] makes a plain value of what is no array.
+            return VideoIndex(**{each.name: kept[each.name][()] for each in fields(VideoIndex)})
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None
 

@@ -4,6 +4,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,7 @@ class VideoReader:
                 # Where pictures are refreshed bit by bit, no frame stands by itself.
                 if decoded.pict_type != 1:
                     return False
-                self._frames = _chained((number, decoded), frames)
+                self._frames = chain([(number, decoded)], frames)
                 self._at = int(first) - 1
                 return True
         return False
@@ -154,11 +155,6 @@ class VideoReader:
                 yield count, decoded
             elif decoded.pts is not None and (n := number.get(decoded.pts)) is not None:
                 yield n, decoded
-
-
-def _chained(first: tuple[int, Any], rest: Iterator[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
-    yield first
-    yield from rest
 
 
 def to_picture(frame: Any, stream: Any) -> Image.Image:

@@ -1,5 +1,6 @@
 """Volumes among the files of a scan: DICOM series in the order of their slices, and NIfTI."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -89,9 +90,7 @@ def _series(
     group_field: str | None,
     single: Callable[[ListedFile], Iterator[Candidate | Refused]],
 ) -> Iterator[Candidate | Refused]:
-    sizes: dict[str, int] = {}
-    for _, header in held:
-        sizes[header.series] = sizes.get(header.series, 0) + 1
+    sizes = Counter(header.series for _, header in held)
     for listed, header in held:
         if sizes[header.series] == 1:  # one image is no volume
             yield from single(listed)

@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 import psutil
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.files import read_json
+from fewshot_lab.files import known_fields, read_json
 from fewshot_lab.jobs.job_folder import LOG, NOW, PROCESS, REPORT, STATUS, STOP, read_spec
 from fewshot_lab.jobs.processes import ProcessId
 from fewshot_lab.jobs.queue import first_word
@@ -71,18 +71,12 @@ class Status:
         state = state or stored.get("state", "running")
         active = state in ("queued", "running")
         beat = stored.get("heartbeat")
-        return cls(
-            state=state,
-            stage=stored.get("stage", ""),
-            done=stored.get("done", 0),
-            total=stored.get("total"),
-            rate=stored.get("rate") if active else None,
-            seconds_left=stored.get("seconds_left") if active else None,
-            message=message or stored.get("message", ""),
-            quiet_seconds=0.0 if beat is None else max(0.0, time.time() - beat),
-            started=stored.get("started"),
-            ended=stored.get("ended"),
-        )
+        facts = known_fields(cls, stored) | {"state": state}
+        if message:
+            facts["message"] = message
+        if not active:
+            facts |= {"rate": None, "seconds_left": None}
+        return cls(**facts, quiet_seconds=0.0 if beat is None else max(0.0, time.time() - beat))
 
 
 @dataclass(frozen=True)

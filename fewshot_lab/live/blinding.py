@@ -123,7 +123,7 @@ def _by_agreement(
 ) -> Visibility:
     store, n = state.project.store, len(order.ids)
     duties = state.project.team.assignment.duties(team, annotator)
-    apart, blind, assigned = duties.apart[:n], duties.blind[:n], duties.mine[:n]
+    apart, blind, assigned = duties.apart[:n], duties.blind[:n], duties.assigned[:n]
     own = np.zeros(n, dtype=np.uint16)
     others = np.zeros(n, dtype=np.int64)
     for image_id, by in store.opinions().items():

@@ -121,7 +121,7 @@ class Suggester:
         team = self._project.store.team()
         if not team.split:
             return [np.ones(len(images.ids), dtype=bool)]
-        return [self._assignment.mine(team, a, images.ids) for a in team.annotators]
+        return [self._assignment.assigned(team, a, images.ids) for a in team.annotators]
 
     def draw(self, images: Images, labels: LabelArrays, share: float) -> LabelArrays:
         """Draw audit images for whoever has too few to label; they train no more."""

@@ -183,20 +183,20 @@ def merge_adapter(adapter: Path, out: Path, base: str | None = None) -> None:
             f"{BACKBONE}, which is merged."
         )
     try:
-        known = starting_weights(about["backbone"], about["start"]) if base is None else find(base)
+        start = starting_weights(about["backbone"], about["start"]) if base is None else find(base)
     except FewshotLabError as error:
         raise FewshotLabError(f"{error} --base says where the adapter's weights are now.") from None
-    network = known.network()
+    network = start.network()
     load_adapter(adapter, network)
     stored = about.get("preprocessing")  # older files say nothing
     texts = ("title", "source", "licence", "licence_class", "training")
     write_backbone(
         out,
         network.state_dict(),
-        architecture=known.architecture,
+        architecture=start.architecture,
         dimensions=int(network.num_features),  # type: ignore[arg-type]
         preprocessing=Preprocessing.from_dict(json.loads(stored))
         if stored
-        else known.preprocessing,
+        else start.preprocessing,
         about={"title": out.stem} | {name: about[name] for name in texts if name in about},
     )

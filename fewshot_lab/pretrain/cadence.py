@@ -95,8 +95,6 @@ class Cadence:
             pause = round(LOOK_SECONDS / per_step) if per_step > 0 else MOST_STEPS
             # Growing, not leaping: a first step alone tells little.
             pause = min(MOST_STEPS, max(1, pause), 2 * max(1, step - before))
-        asked = [every - step % every for every in self._steps() if every]
-        return min(step + min([pause, *asked]), recipe.steps)
-
-    def _steps(self) -> tuple[int, int]:
-        return self.recipe.check_steps, self.recipe.checkpoint_steps
+        fixed = (recipe.check_steps, recipe.checkpoint_steps)
+        pauses = [pause, *(every - step % every for every in fixed if every)]
+        return min(step + min(pauses), recipe.steps)

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from types import TracebackType
 from typing import Any, Self
 
 from fewshot_lab.words import duration
@@ -59,12 +58,7 @@ class Heartbeat:
         threading.Thread(target=self._watch, name="watch the others", daemon=True).start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._ended.set()
         self._beating.join(2 * self._pause)  # so that it says that it leaves
 

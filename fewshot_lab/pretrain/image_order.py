@@ -52,7 +52,7 @@ class StepSampler(Sampler[list[tuple[int, int]]]):
         self._steps = range(first, steps)
         self._seed = seed
         share = batch_size // world
-        self._mine = slice(rank * share, (rank + 1) * share)
+        self._share = slice(rank * share, (rank + 1) * share)
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
         """Yield (epoch, row) pairs, step by step."""
@@ -61,19 +61,19 @@ class StepSampler(Sampler[list[tuple[int, int]]]):
 
     def images_of(self, step: int) -> list[tuple[int, int]]:
         """Return the (epoch, row) pairs that this process sees in a step."""
-        return images_of_step(self._n_images, self._batch_size, step, self._seed)[self._mine]
+        return images_of_step(self._n_images, self._batch_size, step, self._seed)[self._share]
 
     def __len__(self) -> int:
         """Return the number of steps that are left."""
         return len(self._steps)
 
 
-def workers_here(asked: int) -> int:
+def workers_here(requested: int) -> int:
     """Return how many processes make views for one process of a run.
 
     Parameters
     ----------
-    asked
+    requested
         Of the recipe; -1 for what the processors allow, of which the training keeps one.
     """
-    return min(asked, processors()) if asked >= 0 else max(1, min(16, processors() - 1))
+    return min(requested, processors()) if requested >= 0 else max(1, min(16, processors() - 1))

@@ -14,31 +14,6 @@ _GREY = 12
 
 _GREY_KINDS = ("radiology grey", "ultrasound", "oct")
 
-# Beginnings of words, their ends behind a dash, or whole words behind an equals sign.
-_WORDS = {
-    "stained microscopy": (
-        *("blood", "cell", "cyto", "smear", "marrow", "histo", "patho", "stain", "biops", "wbc"),
-        *("leuk", "lymph", "erythro", "platelet", "giemsa", "haematoxylin", "hematoxylin"),
-        *("-cyte", "-cytes", "-phil", "-phils", "-blast", "-blasts"),
-    ),
-    "dermoscopy": (
-        *("derm", "skin", "isic", "lesion", "melanom", "nevus", "nevi", "naev", "keratos"),
-        "mole",
-    ),
-    "endoscopy": (
-        *("endosc", "colonosc", "gastrosc", "bronchosc", "cystosc", "kvasir", "polyp"),
-        *("oesophag", "esophag", "pylor", "caecum", "cecum"),
-    ),
-    "radiology grey": (
-        *("radiol", "radiogr", "xray", "cxr", "mri", "mammo", "thorax", "dicom"),
-        "tomogr",
-    ),
-    "ultrasound": ("ultraso", "sonogr", "echocard", "doppler", "=busi"),
-    "fundus": ("fundus", "retin", "macul", "glaucom", "cataract", "=odir"),
-    "oct": ("=oct", "coherenc", "drusen", "bscan"),
-    "photographs": ("photo", "smartphone", "wound"),
-}
-
 
 @dataclass(frozen=True)
 class ModalityProposal:
@@ -75,7 +50,7 @@ def propose_modality(
     seen = [_is_grey(picture) for picture in pictures]
     grey = bool(seen) and all(seen)
     words = {word for name in names for word in re.findall(r"[a-z]{3,}", name.lower())}
-    kinds = _GREY_KINDS if grey else tuple(_WORDS)
+    kinds = _GREY_KINDS if grey else [kind for kind in PRESETS if PRESETS[kind].words]
     matches = {kind: sorted(w for w in words if _speaks(w, kind)) for kind in kinds}
     if grey and not any(matches[kind] for kind in kinds[1:]):
         return ModalityProposal("radiology grey", "The images have no colour.")
@@ -101,5 +76,5 @@ def _speaks(word: str, kind: str) -> bool:
         else word == sign[1:]
         if sign.startswith("=")
         else word.startswith(sign)
-        for sign in _WORDS[kind]
+        for sign in PRESETS[kind].words
     )

@@ -148,15 +148,15 @@ class PixelBlocks:
         file = _block_file(self.folder, block)
         rows = range(block * BLOCK, min((block + 1) * BLOCK, self._images))
         shape = (len(rows), self._side, self._side, 3)
-        known = self._reasons(file, block, int(np.prod(shape)))
-        if known is not None and not (again and known):
-            return known
-        if known is None:
+        stored_reasons = self._reasons(file, block, int(np.prod(shape)))
+        if stored_reasons is not None and not (again and stored_reasons):
+            return stored_reasons
+        if stored_reasons is None:
             self.refused += file.exists()
             pixels, todo = np.zeros(shape, np.uint8), list(rows)
         else:
             pixels = np.fromfile(file, np.uint8, int(np.prod(shape))).reshape(shape)
-            todo = list(known)
+            todo = list(stored_reasons)
         reasons: dict[int, str] = {}
         with ThreadPoolExecutor(min(8, processors())) as pool:
             for row, result in zip(todo, pool.map(decode, todo), strict=True):
@@ -164,7 +164,7 @@ class PixelBlocks:
                     reasons[row] = result
                 else:
                     pixels[row - rows.start] = result
-        if reasons != known:
+        if reasons != stored_reasons:
             about = {"digest": self.folder.name, "block": block, "unreadable": reasons}
             try:
                 write_atomically(file, pixels.tobytes() + json.dumps(about).encode())

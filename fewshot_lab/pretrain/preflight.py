@@ -49,7 +49,10 @@ def check_recipe(
     check_shares(recipe, nproc)
     _check_device(device, nproc)
     architecture = architecture_of(recipe.backbone, recipe.start)
-    _check_weights(recipe)
+    if recipe.start != "scratch":
+        usable, sentence = starting_weights(recipe.backbone, recipe.start).available()
+        if not usable:
+            raise FewshotLabError(sentence)
     _check_sizes(recipe, architecture)
     if recipe.adapt != "none" and not model_info(architecture).adaptable:
         raise FewshotLabError(f"{architecture}: {no_attention(recipe.adapt)}")
@@ -97,15 +100,6 @@ def _check_device(device: str, nproc: int) -> None:
         raise FewshotLabError(f"There is no device {device!r}: take cpu or cuda.")
     if nproc > (gpus := count_gpus()):
         raise FewshotLabError(f"{nproc} processes need {nproc} GPUs, and this machine has {gpus}.")
-
-
-def _check_weights(recipe: Recipe) -> None:
-    if recipe.start == "scratch":
-        return
-    known = starting_weights(recipe.backbone, recipe.start)
-    usable, sentence = known.available()
-    if not usable:
-        raise FewshotLabError(sentence)
 
 
 def _check_sizes(recipe: Recipe, architecture: str) -> None:

@@ -21,7 +21,7 @@ def value(
     return field(default=default, metadata=about)
 
 
-def converted(known: dataclasses.Field[Any], value: Any) -> Any:
+def converted(spec: dataclasses.Field[Any], value: Any) -> Any:
     """Return a value of JSON or of a command line as the field's own type.
 
     Raises
@@ -29,7 +29,7 @@ def converted(known: dataclasses.Field[Any], value: Any) -> Any:
     FewshotLabError
         Where it cannot be one.
     """
-    kind: type[Any] = type(known.default)
+    kind: type[Any] = type(spec.default)
     try:
         if kind is bool:
             words = {"true": True, "yes": True, "on": True, "1": True}
@@ -43,23 +43,23 @@ def converted(known: dataclasses.Field[Any], value: Any) -> Any:
     except (KeyError, TypeError, ValueError, OverflowError):
         kinds = {bool: "yes or no", int: "a whole number", float: "a number", str: "a text"}
         raise FewshotLabError(
-            f"{known.name} is {value!r} but must be {kinds[kind]} ({_lower(known)})."
+            f"{spec.name} is {value!r} but must be {kinds[kind]} ({_lower(spec)})."
         ) from None
 
 
-def check(known: dataclasses.Field[Any], value: Any) -> None:
+def check(spec: dataclasses.Field[Any], value: Any) -> None:
     """Raise a sentence for a value outside a field's bounds or choices."""
     if isinstance(value, float) and value != value:
-        raise FewshotLabError(f"{known.name} is not a number.")
-    choices = known.metadata["choices"]
+        raise FewshotLabError(f"{spec.name} is not a number.")
+    choices = spec.metadata["choices"]
     if choices and value not in choices:
-        raise FewshotLabError(f"{known.name} is {value!r}: take {' or '.join(choices)}.")
-    low, high = known.metadata["low"], known.metadata["high"]
+        raise FewshotLabError(f"{spec.name} is {value!r}: take {' or '.join(choices)}.")
+    low, high = spec.metadata["low"], spec.metadata["high"]
     if (low is not None and value < low) or (high is not None and value > high):
         between = f"at least {low:g}" if high is None else f"between {low:g} and {high:g}"
-        raise FewshotLabError(f"{known.name} is {value:g} but must be {between} ({_lower(known)}).")
+        raise FewshotLabError(f"{spec.name} is {value:g} but must be {between} ({_lower(spec)}).")
 
 
-def _lower(known: dataclasses.Field[Any]) -> str:
-    text: str = known.metadata["help"].rstrip(".")
+def _lower(spec: dataclasses.Field[Any]) -> str:
+    text: str = spec.metadata["help"].rstrip(".")
     return text[0].lower() + text[1:]

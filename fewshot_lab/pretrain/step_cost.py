@@ -123,7 +123,7 @@ def step_cost(
         raise FewshotLabError(f"The cost could not be measured: {last}") from None
     if "error" in answer:
         raise FewshotLabError(answer["error"])
-    fresh = {key: cost for key, cost in _kept().items() if _is_fresh(cost)}
+    fresh = {key: cost for key, cost in _stored_costs().items() if _is_fresh(cost)}
     with suppress(OSError):  # then it is measured anew
         _file().parent.mkdir(parents=True, exist_ok=True)
         write_json(_file(), fresh | {_key(recipe, device, processes): answer}, lasting=False)
@@ -132,7 +132,7 @@ def step_cost(
 
 def known_step_cost(recipe: Recipe, device: str, processes: int) -> StepCost | None:
     """Return what was measured here within the last hour; None where nothing was."""
-    cost = _kept().get(_key(recipe, device, processes))
+    cost = _stored_costs().get(_key(recipe, device, processes))
     return StepCost(**cost) if cost is not None and _is_fresh(cost) else None
 
 
@@ -140,7 +140,7 @@ def _file() -> Path:
     return home() / RUNS / ".cache" / "costs.json"
 
 
-def _kept() -> dict[str, dict[str, Any]]:
+def _stored_costs() -> dict[str, dict[str, Any]]:
     return read_json(_file()) or {}
 
 
@@ -172,22 +172,22 @@ def measure(recipe: Recipe, device: str, processes: int, seconds: float) -> Step
     try:
         began = time.perf_counter()
         trial = NoiseTrial(recipe, here)
-        some = first = part if on_gpu else min(part, _FIRST_ON_CPU)
+        images = first = part if on_gpu else min(part, _FIRST_ON_CPU)
         built = time.perf_counter()
-        trial.step(trial.views(some))
+        trial.step(trial.views(images))
         start = time.perf_counter() - began
         before = peak_memory(here)
         if not on_gpu:
-            fits = int(_STEP_SECONDS * some / (time.perf_counter() - built))
-            some = min(part, _MOST_ON_CPU, max(some, fits))
+            fits = int(_STEP_SECONDS * images / (time.perf_counter() - built))
+            images = min(part, _MOST_ON_CPU, max(images, fits))
         laps: list[tuple[float, float, float]] = []
         began = time.perf_counter()
         while not laps or (time.perf_counter() - began < seconds and not _steady(laps)):
             clock = time.perf_counter()
-            batch = trial.views(some)
+            batch = trial.views(images)
             drawn = time.perf_counter() - clock
             laps.append((drawn, *trial.step(batch)))
-        embedding = trial.seconds_to_embed(some) / some
+        embedding = trial.seconds_to_embed(images) / images
         memory = peak_memory(here)
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
@@ -195,14 +195,14 @@ def measure(recipe: Recipe, device: str, processes: int, seconds: float) -> Step
     else:
         drawing, training, update = (statistics.fmean(lap) for lap in zip(*laps, strict=True))
         return StepCost(
-            drawing / some,
-            training / some,
+            drawing / images,
+            training / images,
             embedding,
             update,
             start,
             memory,
-            (memory - before) / (some - first) if some > first else 0.0,
-            some,
+            (memory - before) / (images - first) if images > first else 0.0,
+            images,
             torch.get_num_threads(),
             time.time(),
         )

@@ -26,8 +26,8 @@ class _Normalise(torch.autograd.Function):
         # Means and variances of each: sums of squares would be shorter, and lose digits.
         # In the weights' precision, which under autocast is more than that of x.
         wide = x.to(weight.dtype)
-        mine = torch.stack(torch.ops.aten.batch_norm_update_stats(wide, None, None, 0.0))
-        means, variances = _of_all(mine).unbind(1)
+        own = torch.stack(torch.ops.aten.batch_norm_update_stats(wide, None, None, 0.0))
+        means, variances = _of_all(own).unbind(1)
         between, mean = torch.var_mean(means, 0, correction=0)
         variance = variances.mean(0) + between
         ctx.save_for_backward(x, weight, mean, variance)
@@ -55,10 +55,10 @@ class _Normalise(torch.autograd.Function):
         return back, of_weight, of_bias, None
 
 
-def _of_all(mine: Tensor) -> Tensor:
+def _of_all(value: Tensor) -> Tensor:
     """Return the (world, ...) tensors of all processes: one exchange, where a sum takes two."""
-    rows = [torch.empty_like(mine) for _ in range(dist.get_world_size())]
-    dist.all_gather(rows, mine)
+    rows = [torch.empty_like(value) for _ in range(dist.get_world_size())]
+    dist.all_gather(rows, value)
     return torch.stack(rows)
 
 
@@ -97,17 +97,12 @@ def synced_norms(network: nn.Module, device: torch.device, *, compiled: bool) ->
 
         result: nn.Module = convert_sync_batchnorm(network)
         return result
-    for parent in list(network.modules()):
-        for child in parent.children():
-            if isinstance(child, nn.BatchNorm2d):
-                _swap(child)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            # What follows it in timm's layers is kept.
+            plain = type(module) is nn.BatchNorm2d
+            module.__class__ = _SyncedNorm if plain else _SyncedNormAct
     return network
-
-
-def _swap(norm: nn.BatchNorm2d) -> None:
-    """Give a layer the synced way of normalising, keeping what follows it in timm's layers."""
-    follows = type(norm) is not nn.BatchNorm2d
-    norm.__class__ = _SyncedNormAct if follows else _SyncedNorm
 
 
 class _SyncedNormAct(_SyncedNorm):

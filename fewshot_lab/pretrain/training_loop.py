@@ -184,7 +184,7 @@ def _train(
     images_at_once = recipe.batch_size // processes.world // recipe.accumulate
     drawn = not processes.first or (folder / CROPS).exists()
     bad_at = torch.full((), -1, device=device)  # the first step whose numbers are none
-    asked = False
+    stop_requested = False
     cadence.begin(step)
     look_at = min(step + 1, recipe.steps)
     logged, since = step, time.perf_counter()
@@ -248,12 +248,12 @@ def _train(
             progress("pretraining", step, recipe.steps)
         except Stopped:
             # Not kept: an error that its own frame holds would keep the loader's workers, too.
-            asked = True
-        if step < look_at and not (asked and processes.world == 1):
+            stop_requested = True
+        if step < look_at and not (stop_requested and processes.world == 1):
             continue
 
         # ---- a look: what happened, what is due ------------------------------------------------
-        stopping = processes.any(asked)
+        stopping = processes.any(stop_requested)
         bad_steps = [at for at in processes.gather(int(bad_at)) if at >= 0]
         loss_now = float(processes.mean(loss_here))
         sharp = float(processes.mean(torch.stack(entropies).mean()))

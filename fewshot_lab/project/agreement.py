@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, takewhile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -64,8 +64,8 @@ def people_report(project: ProjectCore) -> PeopleReport:
         categories[value] = names.get(value, f"class {value}")
     group_of = _groups(project, list(records))
     people = _people(project, records, answers, group_of)
-    counts, ids = _counts(answers, list(categories))
-    groups = _keys(ids, group_of)
+    counts = _counts(answers, list(categories))
+    groups = _keys(list(answers), group_of)
     raters = {who for by in answers.values() for who in by}
     order = grades_of(project)
     kappa, kind = None, ""
@@ -217,19 +217,16 @@ def _weighted(
     if len(raters) == 2:
         first, second = (np.array([by[who] for by in graded.values()]) for who in raters)
         return quadratic_kappa(first, second, len(order), groups)
-    counts, _ = _counts(graded, list(range(len(order))))
-    return quadratic_agreement(counts, groups)
+    return quadratic_agreement(_counts(graded, range(len(order))), groups)
 
 
-def _counts(
-    answers: Mapping[str, Mapping[str, int]], values: list[int]
-) -> tuple[np.ndarray, list[str]]:
+def _counts(answers: Mapping[str, Mapping[str, int]], values: Sequence[int]) -> np.ndarray:
     place = {value: at for at, value in enumerate(values)}
     counts = np.zeros((len(answers), len(values)))
     for row, by in enumerate(answers.values()):
         for value in by.values():
             counts[row, place[value]] += 1
-    return counts, list(answers)
+    return counts
 
 
 def _groups(project: ProjectCore, ids: list[str]) -> dict[str, str] | None:
@@ -246,11 +243,6 @@ def _keys(ids: list[str], group_of: Mapping[str, str] | None) -> np.ndarray | No
 
 
 def _since(changes: list[Any], team: Team) -> str:
-    oldest = None
-    for change in changes:
-        if change.team.rule != team.rule or change.team.seniors != team.seniors:
-            break
-        oldest = change
-    if oldest is None:
-        return ""
-    return f"{oldest.annotator}, {oldest.time.astimezone():%Y-%m-%d %H:%M}"
+    rule = (team.rule, team.seniors)
+    since = list(takewhile(lambda c: (c.team.rule, c.team.seniors) == rule, changes))
+    return f"{since[-1].annotator}, {since[-1].time.astimezone():%Y-%m-%d %H:%M}" if since else ""

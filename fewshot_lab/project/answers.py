@@ -1,6 +1,7 @@
 """What the log says of each annotator's own judgement, apart from what they saw of others'."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fewshot_lab.store import PILE, Event
@@ -30,7 +31,7 @@ class Look:
     event: Event
     value: int | None
     apart: bool
-    single: bool = True
+    single: bool
 
 
 @dataclass
@@ -62,7 +63,7 @@ class Record:
 Records = dict[str, dict[str, Record]]
 
 
-def read(events: Iterable[Event], targets: Mapping[int, int | None]) -> Records:
+def read(events: Sequence[Event], targets: Mapping[int, int | None]) -> Records:
     """Return from image id to annotator to what they said of it.
 
     Parameters
@@ -73,9 +74,8 @@ def read(events: Iterable[Event], targets: Mapping[int, int | None]) -> Records:
         From class id to the class it counts for; None while it rests.
     """
     records: Records = {}
-    size: dict[int, int] = {}
+    size = Counter(event.position for event in events)
     for event in events:
-        size[event.position] = size.get(event.position, 0) + 1
         by = records.setdefault(event.image_id, {})
         record = by.setdefault(event.annotator, Record())
         record.origin = event.origin
@@ -88,9 +88,5 @@ def read(events: Iterable[Event], targets: Mapping[int, int | None]) -> Records:
         elif event.kind == "class" and event.class_id is not None:
             value = targets.get(event.class_id)
         apart = event.apart or event.view in ELSEWHERE or not others
-        record.looks.append(Look(event, value, apart))
-    for by in records.values():
-        for record in by.values():
-            for look in record.looks:
-                look.single = size[look.event.position] == 1
+        record.looks.append(Look(event, value, apart, size[event.position] == 1))
     return records

@@ -118,7 +118,7 @@ class Arrivals:
             added = self._store.add_images(self._images)
             report.added += len(added.added)
             report.duplicates += added.duplicates
-            report.known += added.known
+            report.known += added.unchanged
             report.conflicts += added.conflicts
             self._images.clear()
         if self._refused:

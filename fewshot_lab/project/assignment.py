@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fewshot_lab.project.remembered import Remembered
 from fewshot_lab.store import Team
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class Duties:
 
     Attributes
     ----------
-    mine : array (n,) of bool
+    assigned : array (n,) of bool
         Images that are theirs to label.
     several : array (n,) of bool
         Images that several annotators label: others' labels are hidden before one's own.
@@ -31,7 +31,7 @@ class Duties:
         Images on which predictions are hidden, too.
     """
 
-    mine: NDArray[np.bool_]
+    assigned: NDArray[np.bool_]
     several: NDArray[np.bool_]
     blind: NDArray[np.bool_]
 
@@ -67,13 +67,13 @@ class Lots:
             several = self._lots("double", self._ids) < team.double
         if team.blind:
             blind = self._lots(f"blind {annotator}", self._ids) < team.blind
-        mine = np.ones(n, dtype=bool)
+        assigned = np.ones(n, dtype=bool)
         if team.split and annotator in team.annotators:
             people = len(team.annotators)
             first = (self._lots("split", self._keys) * people).astype(np.int64)
             after = (team.annotators.index(annotator) - first) % people
-            mine = (after == 0) | (several & (after < team.per_image))
-        return Duties(mine, several, blind)
+            assigned = (after == 0) | (several & (after < team.per_image))
+        return Duties(assigned, several, blind)
 
     def _lots(self, purpose: str, keys: Sequence[str]) -> NDArray[np.float64]:
         if purpose not in self._drawn:
@@ -97,27 +97,25 @@ class Assignment:
 
     def __init__(self, project: ProjectCore):
         self._project = project
-        self._lock = Lock()
-        self._drawn: tuple[tuple[int, int], Lots, dict[str, int]] | None = None
+        self._drawn: Remembered[tuple[Lots, dict[str, int]]] = Remembered()
 
     def _lots(self) -> tuple[Lots, dict[str, int]]:
         from fewshot_lab.evaluation import group_keys
 
+        def draw() -> tuple[Lots, dict[str, int]]:
+            images = self._project.store.image_columns()
+            lots = Lots(images.ids, group_keys(images, self._project.splits.rule))
+            return lots, {image_id: at for at, image_id in enumerate(images.ids)}
+
         key = (len(self._project.store.ids()), self._project.splits.revision)
-        with self._lock:
-            if self._drawn is None or self._drawn[0] != key:
-                images = self._project.store.image_columns()
-                keys = group_keys(images, self._project.splits.rule)
-                lots = Lots(images.ids, keys)
-                self._drawn = (key, lots, {image_id: at for at, image_id in enumerate(images.ids)})
-            return self._drawn[1], self._drawn[2]
+        return self._drawn.get(key, draw)
 
     def duties(self, team: Team, annotator: str) -> Duties:
         """Return an annotator's duties, along all images in the order of ``store.ids()``."""
         return self._lots()[0].duties(team, annotator)
 
-    def mine(self, team: Team, annotator: str, ids: Sequence[str]) -> NDArray[np.bool_]:
+    def assigned(self, team: Team, annotator: str, ids: Sequence[str]) -> NDArray[np.bool_]:
         """Return which of some images are an annotator's to label."""
         lots, place = self._lots()
-        mine = lots.duties(team, annotator).mine
-        return np.asarray(mine[[place[image_id] for image_id in ids]])
+        assigned = lots.duties(team, annotator).assigned
+        return np.asarray(assigned[[place[image_id] for image_id in ids]])

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.evaluation import images_until_finished
 from fewshot_lab.project.pool_view import PoolView
+from fewshot_lab.project.remembered import Remembered
 from fewshot_lab.sampling import (
     draw_further,
     draw_units,
@@ -45,13 +46,12 @@ class AuditDraws:
 
     def __init__(self, project: ProjectCore) -> None:
         self._project = project
-        self._design: tuple[int, list[list[Stratum]]] | None = None
+        self._design: Remembered[list[list[Stratum]]] = Remembered()
 
     def design(self, total: int, drawn: int) -> list[list[Stratum]]:
         """Return what was drawn, draw by draw; ``drawn`` images in all."""
-        if self._design is None or self._design[0] != drawn:
-            self._design = (drawn, read_design(self._project.store.audit_draws()))
-        design = self._design[1]
+        store = self._project.store
+        design = self._design.get(drawn, lambda: read_design(store.audit_draws()))
         bounds = {s.until for draw in design for s in draw}
         if 0 not in bounds:
             return design

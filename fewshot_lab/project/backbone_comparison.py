@@ -37,6 +37,8 @@ def backbones_of(
     progress: Progress = silent,
 ) -> dict[str, Any]:
     """Compare backbones by the app's classifier, paired draw by draw: :meth:`Studies.compare`."""
+    from fewshot_lab.backbones import find
+
     names = list(dict.fromkeys(backbones))
     if len(names) < 2:
         raise FewshotLabError("A comparison needs two backbones: name each with --backbone.")
@@ -61,7 +63,7 @@ def backbones_of(
             {"backbone": name, "embed_seconds_per_1000": round(min(speeds[name]), 2)} | costs[name]
             for name in names
         ],
-        "titles": _titles(names),
+        "titles": {name: find(name).card.title for name in names},
         "at_hand": _labels_at_hand(project, protocol.shots),
     }
     return result | {"sentences": sentences(result)}
@@ -123,12 +125,6 @@ def _labels_at_hand(project: ProjectCore, shots: Sequence[int]) -> int | None:
         return None
     have = float(np.mean(counts))
     return min(shots, key=lambda n: abs(np.log(n / have)))
-
-
-def _titles(names: Sequence[str]) -> dict[str, str]:
-    from fewshot_lab.backbones import find
-
-    return {name: find(name).card.title for name in names}
 
 
 def sentences(result: dict[str, Any]) -> list[str]:

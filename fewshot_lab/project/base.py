@@ -129,13 +129,7 @@ class ProjectFolder:
         UnreadableImage
             Its file is gone or can no longer be read.
         """
-        from fewshot_lab.images import read_rgb
-
-        file, frame = self.file_of(image_id)
-        image = read_rgb(file, frame, at_least=max_side)
-        if max_side is not None and max(image.size) > max_side:
-            image.thumbnail((max_side, max_side))
-        return image
+        return read_shrunk(*self.file_of(image_id), max_side)
 
     def grey_values(self, image_id: str, max_side: int) -> GreyValues | None:
         """Return the grey values as the image's file keeps them; None for colour and 8 bit.
@@ -167,5 +161,14 @@ class ProjectFolder:
         return file.relative_to(self.folder).as_posix() if is_reference(file) else str(file)
 
     def _absolute(self, file: str) -> Path:
-        path = Path(file)
-        return path if path.is_absolute() else self.folder / path
+        return self.folder / file  # of an absolute path it is that
+
+
+def read_shrunk(file: Path, frame: int, max_side: int | None) -> Image:
+    """Return a picture as RGB, shrunk to ``max_side`` pixels where it is larger."""
+    from fewshot_lab.images import read_rgb
+
+    image = read_rgb(file, frame, at_least=max_side)
+    if max_side is not None and max(image.size) > max_side:
+        image.thumbnail((max_side, max_side))
+    return image

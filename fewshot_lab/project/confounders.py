@@ -149,7 +149,7 @@ def confounding_of(
     list of dict
         As :func:`fewshot_lab.evaluation.confounding_report` makes them.
     """
-    asked = columns is not None
+    named_by_caller = columns is not None
     columns = confounders_of(project) if columns is None else columns
     if not columns:
         return []
@@ -168,7 +168,7 @@ def confounding_of(
         try:
             value, values = confounder_values(project, column, ids)
         except FewshotLabError as error:
-            if asked:
+            if named_by_caller:
                 raise
             reports.append(unmeasured(column, str(error)))
             continue

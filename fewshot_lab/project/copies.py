@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fewshot_lab.embeddings import COPY_SIDE, copies_by_block, describe_picture
-from fewshot_lab.files import keep_if_possible
+from fewshot_lab.files import keep_if_possible, npz_bytes
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.going_on import UNREADABLE, take_steps
 from fewshot_lab.project.split_settings import changed
@@ -119,15 +119,13 @@ class Copies:
             return np.asarray(image.convert("L").resize((COPY_SIDE,) * 2, Image.Resampling.BOX))
 
     def _keep(self, record: _Record) -> None:
-        buffer = io.BytesIO()
-        np.savez(
-            buffer,
+        content = npz_bytes(
             ids=np.array(record.ids),
             descriptions=record.descriptions[: len(record.ids)],
             compared=record.compared,
             pairs=_together(record.pairs),
         )
-        keep_if_possible(self._file, buffer.getvalue())
+        keep_if_possible(self._file, content)
 
     def _read(self) -> _Record:
         try:

@@ -11,8 +11,8 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.base import ProjectFolder
 from fewshot_lab.project.kept_backbones import put_into_use
-from fewshot_lab.project.kept_map import KeptMap
 from fewshot_lab.project.places import database
+from fewshot_lab.project.remembered import Remembered
 from fewshot_lab.project.unreadable import UnreadableImages
 from fewshot_lab.store import Store
 
@@ -32,7 +32,7 @@ class EmbeddedProject(ProjectFolder):
     def __init__(self, folder: Path, store: Store) -> None:
         super().__init__(folder, store)
         self._embeddings: tuple[str, Embeddings] | None = None
-        self._kept_map = KeptMap()
+        self._map: Remembered[Map | None] = Remembered()
         self._through: str | None = None
 
     @property
@@ -218,8 +218,13 @@ class EmbeddedProject(ProjectFolder):
 
     @property
     def map(self) -> Map | None:
-        """The current map, or None."""
-        return self._kept_map.load(self.map_folder)
+        """The current map, or None; read again only where its file has changed."""
+        from fewshot_lab.embeddings import load_map, map_stamp
+
+        folder = self.map_folder
+        if (stamp := map_stamp(folder)) is None:
+            return None
+        return self._map.get((folder.name, stamp), lambda: load_map(folder))
 
     def first_map(self) -> bool:
         """Lay out by PCA what is embedded so far, to look at while embedding goes on.
@@ -255,11 +260,9 @@ class EmbeddedProject(ProjectFolder):
         """
         from fewshot_lab.embeddings import make_map
 
+        chosen = {"neighbours": neighbours, "min_dist": min_dist}
         settings = dict(self.store.get("map") or {})
-        if neighbours is not None:
-            settings["neighbours"] = neighbours
-        if min_dist is not None:
-            settings["min_dist"] = min_dist
+        settings |= {name: value for name, value in chosen.items() if value is not None}
         layout = make_map(
             self.require_embeddings(),
             self.map_folder,

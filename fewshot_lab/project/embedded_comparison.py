@@ -32,12 +32,8 @@ NO_MATTER = 0.01
 """Balanced accuracy that is no reason to take one backbone rather than another."""
 FIRST = 16
 """Images by which the speed is measured before the others are begun."""
-KEPT, COMPARED, DECLINED, TAKEN = (
-    "better_backbone",
-    "backbone_compared",
-    "backbone_declined",
-    "backbone_taken",
-)
+KEPT, COMPARED = "better_backbone", "backbone_compared"
+DECLINED, TAKEN = "backbone_declined", "backbone_taken"
 
 
 def better_backbone(

@@ -221,11 +221,11 @@ def group(
         place = np.array([row.get(i, -1) for i in near.ids], np.int64)
     pair_rows = place[near.pairs[close]]
     a, b = pair_rows.T
-    asked = (a >= 0) & (b >= 0) & ((video[a] < 0) | (video[a] != video[b]))
-    pair_rows = pair_rows[asked]
+    joinable = (a >= 0) & (b >= 0) & ((video[a] < 0) | (video[a] != video[b]))
+    pair_rows = pair_rows[joinable]
     let_go = [sorted((row[a], row[b])) for a, b in released if a in row and b in row]
-    kept = ~np.isin(_keys(pair_rows, n), _keys(np.array(let_go, np.int64).reshape(-1, 2), n))
-    wanted = pair_rows[kept]
+    unreleased = ~np.isin(_keys(pair_rows, n), _keys(np.array(let_go, np.int64).reshape(-1, 2), n))
+    wanted = pair_rows[unreleased]
     frames: dict[str, list[str]] = {}
     for image_id in ids:
         if image_id in video_of:
@@ -235,10 +235,10 @@ def group(
     joined = together(ids, keys, np.concatenate([wanted, frame_rows]))
     apart = joined.apart[joined.apart < len(wanted)]
     states = np.full(len(pair_rows), STATES.index("released"), np.int8)
-    states[kept] = STATES.index("joined")
-    states[np.flatnonzero(kept)[apart]] = STATES.index("apart")
-    copies = near.copies[close][asked]
-    pairs = NearPairs(ids, pair_rows, near.cosines[close][asked], states, copies)
+    states[unreleased] = STATES.index("joined")
+    states[np.flatnonzero(unreleased)[apart]] = STATES.index("apart")
+    copies = near.copies[close][joinable]
+    pairs = NearPairs(ids, pair_rows, near.cosines[close][joinable], states, copies)
     video_frames = {video: len(each) for video, each in frames.items()}
     return Grouping(ids, row, joined, pairs, wanted[apart], limit, *test, video_frames)
 

@@ -1,6 +1,7 @@
 """Hidden repeats: an annotator's own earlier images come back as if they had no label."""
 
 from collections.abc import Iterable
+from itertools import takewhile
 
 from fewshot_lab.project.assignment import lot
 from fewshot_lab.store import Event, Store, Team
@@ -32,7 +33,7 @@ class Repeats:
         self._counted = 0
         self._origin: dict[str, int] = {}
         self._waiting: list[str] = []
-        self._known: set[str] = set()
+        self._labelled: set[str] = set()
         self._ripe: list[str] = []
         self._chosen: list[str] = []
         self._repeat: dict[str, list[int]] = {}
@@ -68,8 +69,8 @@ class Repeats:
 
     def _count(self, event: Event) -> None:
         self._labels += 1
-        if event.image_id not in self._known:
-            self._known.add(event.image_id)
+        if event.image_id not in self._labelled:
+            self._labelled.add(event.image_id)
             self._waiting.append(event.image_id)
             if len(self._waiting) > GAP:
                 self._ripe.append(self._waiting.pop(0))
@@ -88,9 +89,6 @@ def repeats_of(store: Store, team: Team, annotator: str) -> Repeats | None:
     """Return what decides on an annotator's repeats; None where there are none."""
     if not team.repeats:
         return None
-    since = 0
-    for change in store.team_changes():
-        if change.team.repeats != team.repeats:
-            break
-        since = change.position
-    return Repeats(annotator, team.repeats, since)
+    since = takewhile(lambda change: change.team.repeats == team.repeats, store.team_changes())
+    oldest = min((change.position for change in since), default=0)
+    return Repeats(annotator, team.repeats, oldest)

@@ -132,7 +132,7 @@ def preview_import(
     ----------
     project : ProjectCore
     source, columns, slice_step, tiling, clips
-        As for :func:`fewshot_lab.project.importing.import_images`.
+        As for :meth:`fewshot_lab.project.Project.import_images`.
     embedding : bool
         Count the time for embedding, too, which loads the backbone.
     progress : Progress

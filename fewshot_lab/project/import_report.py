@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from fewshot_lab.words import plural
+
 if TYPE_CHECKING:
     from fewshot_lab.images import Scan
 
@@ -89,12 +91,12 @@ class ImportReport:
 def import_sentence(report: Mapping[str, Any]) -> str:
     """Return :attr:`ImportReport.sentence` of a report as it was written down."""
     counts = {name: len(n) if isinstance(n, list) else n for name, n in report.items()}
-    parts = [_plural(counts["added"], "image") + " added"]
+    parts = [plural(counts["added"], "image") + " added"]
     for name, noun, words in _COUNTED:
         if counts.get(name):
-            parts.append(f"{_plural(counts[name], noun)} {words}".rstrip())
+            parts.append(f"{plural(counts[name], noun)} {words}")
     for reason, number in sorted((report.get("passed_over") or {}).items()):
-        parts.append(f"{_plural(number, f'{reason} frame')} left out")
+        parts.append(f"{plural(number, f'{reason} frame')} left out")
     return ", ".join(parts) + "." + left_out(report.get("ignored") or {})
 
 
@@ -107,7 +109,3 @@ def left_out(ignored: Mapping[str, int]) -> str:
     if rest := sum(n for _, n in endings[_ENDINGS:]):
         named.append(f"{rest:,} others")
     return f" Left out, because no image is read from such files: {', '.join(named)}."
-
-
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
 def put_into_use(project: ProjectFolder, name: str) -> None:
     """Keep which backbone is in use, and which was before: there is a way back."""
-    before, kept = project.store.get("backbone"), _kept(project, name)
-    project.store.set("backbone", kept)
-    if before and before != kept:
+    before, lasting = project.store.get("backbone"), _lasting_name(project, name)
+    project.store.set("backbone", lasting)
+    if before and before != lasting:
         project.store.set("backbone_before", before)
 
 
-def _kept(project: ProjectFolder, name: str) -> str:
+def _lasting_name(project: ProjectFolder, name: str) -> str:
     """Return a name that stays what it is: a run goes on learning, and may be deleted."""
     from fewshot_lab.backbones import find
 

@@ -25,7 +25,7 @@ UPLOADS = "uploads"
 def take_in(
     project: ProjectCore,
     candidates: Iterable[Candidate | Refused],
-    known: KnownSources,
+    sources: KnownSources,
     arrivals: Arrivals,
     *,
     copy: bool,
@@ -35,7 +35,7 @@ def take_in(
     from fewshot_lab.images import ExaminedImage, PassedOver, examine
 
     try:
-        for item in examine(candidates, skip=known.skip, progress=progress):
+        for item in examine(candidates, skip=sources.skip, progress=progress):
             if isinstance(item, ExaminedImage):
                 arrivals.add(_take_in(project, item, copy=copy))
             elif isinstance(item, PassedOver):

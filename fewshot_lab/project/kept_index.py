@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections.abc import Set
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from zipfile import BadZipFile
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import Pool, Reduction
@@ -114,7 +114,7 @@ class KeptIndex:
         n = len(self._ids)
         if kind is None:
             needed = 2 * self.reduction.rotation.shape[1] * n
-            kind = "ivf" if needed <= MEMORY_SHARE * memory() else "pq"
+            kind = "ivf" if needed <= MEMORY_SHARE * psutil.virtual_memory().total else "pq"
         return build_part(
             self._folder, self.vectors, n, self._mark(n), part=part, kind=kind, progress=progress
         )
@@ -122,11 +122,3 @@ class KeptIndex:
     def _mark(self, n: int) -> str:
         """Return what the first n images and their vectors are known by."""
         return f"{zlib.crc32(chr(10).join(self._ids[:n]).encode()):08x}{self._learnt()[1]:08x}"
-
-
-def memory() -> int:
-    """Return the bytes of memory of this machine; 8 GB where the system does not tell."""
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):
-        return 8 << 30

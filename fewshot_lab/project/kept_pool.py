@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fewshot_lab.classifiers import Pool
 from fewshot_lab.embeddings import Embeddings, Index
 from fewshot_lab.progress import Progress, silent
+from fewshot_lab.project.remembered import Remembered
 from fewshot_lab.project.split_settings import reference_test, revision
 from fewshot_lab.store import ImageColumns, Store
 
@@ -32,7 +33,7 @@ class KeptPool:
         self._store, self._folder = store, folder
         self._lock = RLock()
         self._pool: tuple[tuple[str, int, int], bytes, Pool] | None = None
-        self._index: tuple[Pool, Index] | None = None
+        self._index: Remembered[Index] = Remembered()
         self._test: tuple[tuple[int, int], tuple[NDArray[np.bool_], str]] | None = None
 
     def pool(self, embeddings: Embeddings) -> Pool:
@@ -79,11 +80,8 @@ class KeptPool:
         """Return the FAISS index over the pool, rows in its order."""
         from fewshot_lab.embeddings import build_index
 
-        with self._lock:
-            pool = self.pool(embeddings)
-            if self._index is None or self._index[0] is not pool:
-                self._index = (pool, build_index(pool.rotated))
-            return self._index[1]
+        pool = self.pool(embeddings)
+        return self._index.get(pool, lambda: build_index(pool.rotated))
 
     def reference_test(self, images: ImageColumns | None = None) -> tuple[NDArray[np.bool_], str]:
         """Return which of all images are the reference test set (n,), and by what.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from fewshot_lab.files import write_atomically
+from fewshot_lab.files import read_json, write_atomically
 
 if TYPE_CHECKING:
     from fewshot_lab.project.training import ProjectCore
@@ -20,8 +20,4 @@ def remember(project: ProjectCore, name: str, result: dict[str, Any]) -> None:
 
 def newest(project: ProjectCore, name: str) -> dict[str, Any] | None:
     """Return the newest result of "nshot", "replay" or "backbones"; None where there is none."""
-    try:
-        result = json.loads((project.folder / "evaluations" / f"{name}.json").read_bytes())
-    except (OSError, ValueError):
-        return None
-    return result if isinstance(result, dict) else None
+    return read_json(project.folder / "evaluations" / f"{name}.json")

@@ -2,12 +2,9 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
-from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import Store, tidy_name
-from fewshot_lab.tables import read_columns
 
 MARKS = ("unsure", "reject")
 """What may be said of an image in place of a class."""
@@ -51,42 +48,16 @@ def label_key(name: str) -> str:
     return tidy_name(name).casefold()
 
 
-def preview_label_csv(
-    store: Store, csv_path: Path, annotator: str, columns: tuple[str, str] = PATH_AND_LABEL
-) -> CsvPreview:
-    """Return what labelling from a CSV would do; nothing is stored.
-
-    Parameters
-    ----------
-    store : Store
-    csv_path : Path
-    annotator : str
-        Whose labels they would be.
-    columns : (str, str)
-        The columns that hold the path and the label.
-
-    Raises
-    ------
-    FewshotLabError
-        Where the file cannot be read, is empty or lacks a column.
-    """
-    path_column, label_column = columns
-    rows = [(row[path_column], row[label_column]) for _, row in read_columns(csv_path, columns)]
-    if not rows:
-        raise FewshotLabError(f"{csv_path.name} has no row below its first line.")
-    return preview_rows(store, csv_path.name, rows, annotator)
-
-
 def preview_rows(
     store: Store, source: str, rows: Sequence[tuple[str, str]], annotator: str
 ) -> CsvPreview:
     """Return what labelling by rows of (path, label) would do; ``source`` is their file's name."""
-    known = store.find_many([path for path, _ in rows])
-    labels = {path: label or None for path, label in rows if path in known}
+    id_of = store.find_many([path for path, _ in rows])
+    labels = {path: label or None for path, label in rows if path in id_of}
     labels_by_image: dict[str, dict[str, str]] = {}  # by image: a copy has the path of its own
     for path, label in rows:
-        if path in known:
-            labels_by_image.setdefault(known[path], {}).setdefault(
+        if path in id_of:
+            labels_by_image.setdefault(id_of[path], {}).setdefault(
                 label_key(label), f"{path}: {label}"
             )
     torn = [each for each in labels_by_image.values() if len(each) > 1]
@@ -99,7 +70,7 @@ def preview_rows(
     spelled = dict.fromkeys(MARKS, "") | {label_key(row.name): row.name for row in store.classes()}
     new: dict[str, str] = {}  # as the first writes it
     for path, label in rows:
-        if path in known and label and label_key(label) not in spelled:
+        if path in id_of and label and label_key(label) not in spelled:
             new.setdefault(label_key(label), label)
     keys = Counter(next(iter(each)) for each in labels_by_image.values())
     names = {"": "no label"} | new | {key: name or key for key, name in spelled.items()}
@@ -108,7 +79,7 @@ def preview_rows(
         rows=len(rows),
         labels=labels,
         images=len(labels_by_image),
-        unmatched=[path for path, _ in rows if path not in known],
+        unmatched=[path for path, _ in rows if path not in id_of],
         new_classes=list(new.values()),
         counts={names[key]: n for key, n in keys.most_common()},
         changed=sum(

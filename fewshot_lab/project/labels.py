@@ -12,10 +12,10 @@ from fewshot_lab.project.label_csv import (
     PATH_AND_LABEL,
     CsvPreview,
     label_key,
-    preview_label_csv,
     preview_rows,
 )
 from fewshot_lab.store import LabelAction, tidy_name
+from fewshot_lab.tables import read_columns
 from fewshot_lab.words import first_few
 
 
@@ -75,8 +75,8 @@ class Labels:
             A path is unknown or ambiguous, or a label cannot be a class. Nothing is stored then.
         """
         store = self._store
-        known = store.find_many(list(labels))
-        unknown = [key for key in labels if key not in known]
+        id_of = store.find_many(list(labels))
+        unknown = [key for key in labels if key not in id_of]
         if unknown:
             raise FewshotLabError(
                 f"{len(unknown)} of {len(labels)} images are not in {self._project.name!r}: "
@@ -97,7 +97,7 @@ class Labels:
         added = store.add_classes([named[key] for key in new], annotator=annotator)
         ids |= dict(zip(new, added, strict=True))
         class_of = {
-            known[key]: "clear" if name is None else ids[label_key(name)]
+            id_of[key]: "clear" if name is None else ids[label_key(name)]
             for key, name in labels.items()
         }
         if class_of:
@@ -164,8 +164,18 @@ class Labels:
     def preview_csv(
         self, csv_path: Path | str, annotator: str, *, columns: tuple[str, str] = PATH_AND_LABEL
     ) -> CsvPreview:
-        """Return what :meth:`add_csv` would do; nothing is stored."""
-        return preview_label_csv(self._store, Path(csv_path), annotator, columns)
+        """Return what :meth:`add_csv` would do; nothing is stored.
+
+        Raises
+        ------
+        FewshotLabError
+            Where the file cannot be read, is empty or lacks a column.
+        """
+        path, (of_path, of_label) = Path(csv_path), columns
+        rows = [(row[of_path], row[of_label]) for _, row in read_columns(path, columns)]
+        if not rows:
+            raise FewshotLabError(f"{path.name} has no row below its first line.")
+        return preview_rows(self._store, path.name, rows, annotator)
 
     def _respelt(self, labels: Iterable[str | None]) -> dict[str, str]:
         """Return the class of each label that is spelled otherwise, such as "T" for "t"."""

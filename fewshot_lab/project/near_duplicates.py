@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_lab.files import keep_if_possible
+from fewshot_lab.files import keep_if_possible, npz_bytes
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.copies import Copies
 from fewshot_lab.project.embedded import EmbeddedProject
@@ -68,7 +67,7 @@ class NearSearch:
 
     def __init__(self, project: EmbeddedProject) -> None:
         self._project = project
-        self._kept: tuple[str, float, Near] | None = None
+        self._last_search: tuple[str, float, Near] | None = None
         self._copies = Copies(project)
 
     def near(self, threshold: float | None) -> Near:
@@ -86,8 +85,8 @@ class NearSearch:
         if embeddings is None or len(embeddings.ids) < 2:
             return NOTHING
         ids = list(embeddings.ids)
-        if self._kept is not None:
-            fingerprint, low, kept = self._kept
+        if self._last_search is not None:
+            fingerprint, low, kept = self._last_search
             same = len(kept.ids) == len(ids)
             # While a large pool is still being embedded it is not searched for every shard.
             embedding = len(ids) < 0.98 * len(project.store.ids())
@@ -103,7 +102,7 @@ class NearSearch:
             near = find_near(ids, rotated, floor, progress, file.with_suffix(".part"))
             _write(file, near, floor)
             file.with_suffix(".part").unlink(missing_ok=True)
-        self._kept = (embeddings.fingerprint, floor, near)
+        self._last_search = (embeddings.fingerprint, floor, near)
         return near
 
 
@@ -139,9 +138,7 @@ def find_near(
                 search.go_on(dict(kept))
 
         def keep() -> None:
-            buffer = io.BytesIO()
-            np.savez(buffer, mark=mark, **search.state())
-            keep_if_possible(unfinished, buffer.getvalue())
+            keep_if_possible(unfinished, npz_bytes(mark=mark, **search.state()))
 
         take_steps(steps, keep)
     pairs, cosines, nearest = search.pairs()
@@ -201,16 +198,8 @@ def _mark(ids: Sequence[str]) -> int:
 
 
 def _write(file: Path, near: Near, floor: float) -> None:
-    buffer = io.BytesIO()
-    np.savez(
-        buffer,
-        mark=_mark(near.ids),
-        floor=floor,
-        nearest=near.nearest,
-        pairs=near.pairs,
-        cosines=near.cosines,
-    )
-    keep_if_possible(file, buffer.getvalue())
+    arrays = {"nearest": near.nearest, "pairs": near.pairs, "cosines": near.cosines}
+    keep_if_possible(file, npz_bytes(mark=_mark(near.ids), floor=floor, **arrays))
 
 
 def _read(file: Path, ids: Sequence[str], floor: float) -> Near | None:

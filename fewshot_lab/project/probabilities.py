@@ -109,11 +109,7 @@ def gather(
     share : float
         Share of the pool's own images that is called unlike anything labelled.
     """
-    embeddings = project.require_embeddings()
-    trained = set(training_ids)
-    others = [i for i in embeddings.ids if i not in trained]
-    X = embeddings.vectors(others)
-    labels = label_arrays(project.store, project.splits.pool(others))
+    others, X, labels = _not_trained(project, training_ids)
     likeness = _likeness(project, training_ids, others, X, labels, share)
     p = fitted.probabilities(X) if len(others) else np.empty((0, len(fitted.class_ids)))
     codes = _codes(project.splits.groups_of(others), len(others))
@@ -158,16 +154,22 @@ def unlike_images(
     ``give_way`` is called between blocks of embeddings that are read; what it raises ends it.
     """
     share = settings_of(project).unlike_share
-    embeddings = project.require_embeddings()
     if not share:
         return frozenset()
     training_ids = project.training_set().ids
-    trained = set(training_ids)
-    others = [i for i in embeddings.ids if i not in trained]
-    X = embeddings.vectors(others)
-    labels = label_arrays(project.store, project.splits.pool(others))
+    others, X, labels = _not_trained(project, training_ids)
     unlike = _likeness(project, training_ids, others, X, labels, share, give_way).unlike
     return frozenset(others[row] for row in np.flatnonzero(unlike))
+
+
+def _not_trained(
+    project: ProjectCore, training_ids: Sequence[str]
+) -> tuple[list[str], StoredVectors, LabelArrays]:
+    """Return the embedded images that train nothing, their embeddings and their labels."""
+    embeddings, trained = project.require_embeddings(), set(training_ids)
+    others = [i for i in embeddings.ids if i not in trained]
+    labels = label_arrays(project.store, project.splits.pool(others))
+    return others, embeddings.vectors(others), labels
 
 
 @dataclass(frozen=True)

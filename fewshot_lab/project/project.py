@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -18,9 +18,13 @@ from fewshot_lab.errors import FewshotLabError, NoProject, Stopped, as_sentence
 from fewshot_lab.files import write_atomically
 from fewshot_lab.home import MARKER
 from fewshot_lab.progress import Progress, silent
+from fewshot_lab.project.base import CLIPS
+from fewshot_lab.project.codes import Codes
 from fewshot_lab.project.import_report import ImportReport
-from fewshot_lab.project.importing import import_images
+from fewshot_lab.project.importing import import_candidates, remove_originals
 from fewshot_lab.project.places import database, existing, folder_of, folders, is_closed
+from fewshot_lab.project.quota import check_quota
+from fewshot_lab.project.slides import GRIDS
 from fewshot_lab.project.studies import Studies
 from fewshot_lab.project.training import ProjectCore
 from fewshot_lab.store import Store
@@ -106,9 +110,11 @@ class Project(ProjectCore):
         columns : ManifestColumns, optional
             Which column of a manifest is what; guessed by default.
         group_field : {"PatientID", "StudyInstanceUID", "SeriesInstanceUID"}, optional
-            The DICOM field of the group. Only a code of its value is stored.
+            The DICOM field of the group; slices of one series belong together in any case. Only
+            a code of its value is stored (:class:`fewshot_lab.project.codes.Codes`).
         copy : bool
-            Keep copies in the project. DICOM is copied as PNG, without its header.
+            Keep copies in the project. DICOM is copied as PNG, without its header; so are the
+            DICOM files of a ZIP. What was dropped into the browser is copied in any case.
         slice_step : SliceStep, optional
             Distance between the imported slices of a volume; all by default.
         tiling : Tiling, optional
@@ -123,18 +129,39 @@ class Project(ProjectCore):
         Stopped
             ``progress`` raised it; what was imported until then stays.
         """
-        return import_images(
-            self,
-            source,
-            reference_labels=reference_labels,
+        from fewshot_lab.images import SliceStep, Tiling, VolumeRules, import_roots, scan
+
+        sources = [Path(source)] if isinstance(source, (Path, str)) else [*source]
+        look = partial(
+            scan,
             columns=columns,
-            group_field=group_field,
-            copy=copy,
-            slice_step=slice_step,
-            tiling=tiling,
+            roots=import_roots(self.folder),
+            volumes=VolumeRules(slice_step or SliceStep(), Codes(self.store).of),
+            tiling=tiling or Tiling(),
+            grids=self.folder / GRIDS,
             clips=clips,
-            progress=progress,
         )
+        try:
+            check_quota(self, sources, look, copy=copy)
+            candidates = look(
+                sources if len(sources) > 1 else sources[0],
+                reference_labels=reference_labels,
+                group_field=group_field,
+                extract_to=self.folder / "images",
+                clip_folder=self.folder / CLIPS,
+                progress=progress,
+            )
+        except Stopped:
+            raise
+        except FewshotLabError:  # it will be no better another time
+            remove_originals(self, sources)
+            raise
+        group = group_field or (columns.group if columns is not None else None)
+        report = import_candidates(
+            self, candidates, copy=copy, source=str(source), group=group, progress=progress
+        )
+        remove_originals(self, sources)
+        return report
 
     @classmethod
     def create(

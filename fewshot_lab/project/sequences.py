@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import read_json, write_atomically
+from fewshot_lab.project.base import read_shrunk
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -129,15 +130,10 @@ def slice_picture(
     FewshotLabError
         Where there is no such slice, or its file has gone.
     """
-    from fewshot_lab.images import read_rgb
-
     place = _place(sequence, number)
     if place.image_id:
         return project.picture(place.image_id, max_side)
-    image = read_rgb(place.file, place.frame)
-    if max(image.size) > max_side:
-        image.thumbnail((max_side, max_side))
-    return image
+    return read_shrunk(place.file, place.frame, max_side)
 
 
 def slice_grey_values(

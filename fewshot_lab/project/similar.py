@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.kept_index import KeptIndex
+from fewshot_lab.project.remembered import Remembered
 from fewshot_lab.project.split_settings import revision
 
 if TYPE_CHECKING:
@@ -23,19 +24,17 @@ class SimilarImages:
     def __init__(self, project: EmbeddedProject) -> None:
         self._project = project
         self._lock = RLock()
-        self._large: tuple[tuple[str, int, int], KeptIndex] | None = None
+        self._large: Remembered[KeptIndex] = Remembered()
 
     @property
     def kept_index(self) -> KeptIndex:
         """The index in the project's folder; it may have to be built first."""
-        embeddings = self._project.require_embeddings()
-        with self._lock:
-            key = (embeddings.fingerprint, len(embeddings.ids), revision(self._project.store))
-            if self._large is None or self._large[0] != key:
-                folder = self._project.folder / "indexes" / embeddings.fingerprint
-                apart = self._project.kept_pool.test_ids()
-                self._large = (key, KeptIndex(folder, embeddings, apart))
-            return self._large[1]
+        project, embeddings = self._project, self._project.require_embeddings()
+        folder = project.folder / "indexes" / embeddings.fingerprint
+        key = (embeddings.fingerprint, len(embeddings.ids), revision(project.store))
+        return self._large.get(
+            key, lambda: KeptIndex(folder, embeddings, project.kept_pool.test_ids())
+        )
 
     def build(
         self,

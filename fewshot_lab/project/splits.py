@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from fewshot_lab.project.grouping import Grouping, group, ordered
 from fewshot_lab.project.held_out import held_out
 from fewshot_lab.project.near_duplicates import NearSearch
 from fewshot_lab.project.pool_view import PoolView, along
+from fewshot_lab.project.remembered import Remembered
 from fewshot_lab.project.sites import Sites
 from fewshot_lab.project.split_settings import changed, revision, test_rule
 from fewshot_lab.store import ImageColumns
@@ -45,8 +45,7 @@ class Splits:
     def __init__(self, project: EmbeddedProject) -> None:
         self._project = project
         self._store = project.store
-        self._lock = RLock()
-        self._grouping: tuple[Any, Grouping] | None = None
+        self._grouping: Remembered[Grouping] = Remembered()
         self._near = NearSearch(project)
         self.sites = Sites(project, self.changed)
 
@@ -177,13 +176,9 @@ class Splits:
     @property
     def grouping(self) -> Grouping:
         """What stays together now."""
-        with self._lock:
-            embeddings = self._project.embeddings
-            embedded = (embeddings.fingerprint, len(embeddings.ids)) if embeddings else None
-            key = (self.revision, embedded, len(self._store.ids()))
-            if self._grouping is None or self._grouping[0] != key:
-                self._grouping = (key, self._group())
-            return self._grouping[1]
+        embeddings = self._project.embeddings
+        embedded = (embeddings.fingerprint, len(embeddings.ids)) if embeddings else None
+        return self._grouping.get((self.revision, embedded, len(self._store.ids())), self._group)
 
     def search(self, progress: Progress = silent) -> None:
         """Search for near-duplicates in advance; the result is kept."""

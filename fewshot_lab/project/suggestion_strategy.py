@@ -34,27 +34,23 @@ def strategy_of(project: ProjectCore) -> dict[str, Any]:
     """
     setting = str(project.store.get(SETTING) or AUTO)
     offered = STRATEGIES if setting in STRATEGIES else strategies_of(project)
-    if setting in offered:
-        return {
-            "setting": setting,
-            "strategy": setting,
-            "title": offered[setting],
-            "sentence": f"Suggestions by {offered[setting]}, as chosen by hand.",
-            "switched": False,
-        }
+    by_hand = setting in offered
     evidence = project.store.get(EVIDENCE) or {}
-    # What was found with one backbone says nothing about another.
-    known = evidence.get("strategy") in STRATEGIES
-    if known and evidence.get("fingerprint") == project.backbone.fingerprint:
+    name, sentence = DEFAULT_STRATEGY, ""
+    if by_hand:
+        name, sentence = setting, f"Suggestions by {offered[setting]}, as chosen by hand."
+    elif (
+        evidence.get("strategy") in STRATEGIES
+        # What was found with one backbone says nothing about another.
+        and evidence.get("fingerprint") == project.backbone.fingerprint
+    ):
         name, sentence = str(evidence["strategy"]), str(evidence.get("sentence", ""))
-    else:
-        name, sentence = DEFAULT_STRATEGY, ""
     return {
-        "setting": AUTO,
+        "setting": setting if by_hand else AUTO,
         "strategy": name,
-        "title": STRATEGIES[name],
+        "title": offered[name],
         "sentence": sentence,
-        "switched": name != DEFAULT_STRATEGY,
+        "switched": not by_hand and name != DEFAULT_STRATEGY,
     }
 
 

@@ -25,12 +25,12 @@ def filter_columns(projects: Sequence[ProjectCore]) -> dict[str, list[str]]:
     return {c: v for c, v in _all_columns(projects).items() if 1 < len(v) <= _MOST_VALUES}
 
 
-def parse_filter(projects: Sequence[ProjectCore], asked: Sequence[str]) -> ImageFilter | None:
+def parse_filter(projects: Sequence[ProjectCore], conditions: Sequence[str]) -> ImageFilter | None:
     """Read a filter as it is written at a terminal.
 
     Parameters
     ----------
-    asked
+    conditions
         ``COLUMN=VALUE``, all of one column; an image with any of the values is wanted.
 
     Returns
@@ -43,10 +43,10 @@ def parse_filter(projects: Sequence[ProjectCore], asked: Sequence[str]) -> Image
     FewshotLabError
         For a column or a value that no image has, or more than one column.
     """
-    if not asked:
+    if not conditions:
         return None
     columns = _all_columns(projects)
-    pairs = [_pair(each, columns) for each in asked]
+    pairs = [_pair(each, columns) for each in conditions]
     names = sorted({column for column, _ in pairs})
     if len(names) > 1:
         raise FewshotLabError(
@@ -59,14 +59,14 @@ def parse_filter(projects: Sequence[ProjectCore], asked: Sequence[str]) -> Image
     return column, values
 
 
-def _pair(asked: str, columns: dict[str, list[str]]) -> tuple[str, str]:
+def _pair(condition: str, columns: dict[str, list[str]]) -> tuple[str, str]:
     # A column's name may hold an equals sign, so the longest that fits is meant.
     for column in sorted(columns, key=len, reverse=True):
-        if asked.startswith(f"{column}="):
-            return column, asked.removeprefix(f"{column}=").strip()
-    column, sign, _ = asked.partition("=")
+        if condition.startswith(f"{column}="):
+            return column, condition.removeprefix(f"{column}=").strip()
+    column, sign, _ = condition.partition("=")
     if not sign:
-        raise FewshotLabError(f"A filter is written COLUMN=VALUE, and {asked!r} has no '='.")
+        raise FewshotLabError(f"A filter is written COLUMN=VALUE, and {condition!r} has no '='.")
     raise FewshotLabError(f"The images have no column {column!r}{_hint(column, columns)}")
 
 

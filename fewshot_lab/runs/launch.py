@@ -88,8 +88,7 @@ def launch_run(run: Run, *, device: str | None = None, nproc: int | None = None)
     """
     run.make_ready(device=device, nproc=nproc)
     nproc = int(run.spec.get("nproc", 1))
-    alone = [sys.executable, "-m", "fewshot_lab", "pretrain-rank", str(run.folder)]
-    command = torchrun_command(run, nproc) if nproc > 1 else alone
+    command = torchrun_command(run, nproc) if nproc > 1 else _rank_command(run)
     launch(run.folder, command, home=home(), environment=process_environment(run))
 
 
@@ -120,16 +119,9 @@ def process_environment(run: Run) -> dict[str, str]:
 
 def torchrun_command(run: Run, nproc: int) -> list[str]:
     """Return the command line for several processes on this machine."""
-    return [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        f"--nproc-per-node={nproc}",
-        "--no-python",
-        sys.executable,
-        "-m",
-        "fewshot_lab",
-        "pretrain-rank",
-        str(run.folder),
-    ]
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    return [*torchrun, f"--nproc-per-node={nproc}", "--no-python", *_rank_command(run)]
+
+
+def _rank_command(run: Run) -> list[str]:
+    return [sys.executable, "-m", "fewshot_lab", "pretrain-rank", str(run.folder)]

@@ -164,7 +164,11 @@ def recommend_recipe(
 
 
 def _papers_recipe(
-    n_images: int, batch_size: int | None, epochs: float | None, device: str, asked: dict[str, Any]
+    n_images: int,
+    batch_size: int | None,
+    epochs: float | None,
+    device: str,
+    changes: dict[str, Any],
 ) -> RecommendedRecipe:
     usual: dict[str, Any] = {"batch_size": batch_size, "epochs": epochs}
     theirs = Recipe.paper(
@@ -172,8 +176,8 @@ def _papers_recipe(
     )
     reasons = dict.fromkeys(theirs.to_dict(), "As Nielsen et al. 2023, or this app's default.")
     reasons["modality"] = "The views are the paper's, whatever the kind of image."
-    reasons |= dict.fromkeys(asked, "As asked.")
-    return RecommendedRecipe(theirs.changed(**asked), reasons)
+    reasons |= dict.fromkeys(changes, "As asked.")
+    return RecommendedRecipe(theirs.changed(**changes), reasons)
 
 
 def resolve_start(start: str) -> str:

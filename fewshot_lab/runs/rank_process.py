@@ -117,26 +117,26 @@ def _train(
     asked = int(os.environ.get("OMP_NUM_THREADS") or 0)
     torch.set_num_threads(asked or min(torch.get_num_threads(), processors()))
     recipe, images = Recipe.from_dict(spec["recipe"]), read_images(folder)
-    with process_group(device, lost=lost) as mine, ExitStack() as stack:
-        if mine.world > 1:
-            stack.enter_context(ending_noted(folder, mine.rank))
+    with process_group(device, lost=lost) as group, ExitStack() as stack:
+        if group.world > 1:
+            stack.enter_context(ending_noted(folder, group.rank))
         if device == "cpu":
             stack.enter_context(freed_memory_kept())
         crowded = False
         try:
-            train(folder, recipe, images, mine, progress=progress)
+            train(folder, recipe, images, group, progress=progress)
         except (RuntimeError, MemoryError) as error:
             crowded = is_out_of_memory(error)
             if not crowded:
-                if mine.world == 1 or not is_lost_process(error):
+                if group.world == 1 or not is_lost_process(error):
                     raise
                 raise _lost_process(folder) from error
         # Out of the except block: while the error lives, so does all that filled the memory. Still
         # among the others, who wait: with this process gone, they would end before it has spoken.
         if crowded:
-            part = recipe.batch_size // (mine.world * recipe.accumulate)
-            sentence = out_of_memory_sentence(recipe, mine.device, part, folder)
-            raise FewshotLabError(sentence if mine.world == 1 else f"{mine.name}: {sentence}")
+            part = recipe.batch_size // (group.world * recipe.accumulate)
+            sentence = out_of_memory_sentence(recipe, group.device, part, folder)
+            raise FewshotLabError(sentence if group.world == 1 else f"{group.name}: {sentence}")
 
 
 def _lost_process(folder: Path) -> LostProcess:
@@ -153,18 +153,18 @@ def _lost_process(folder: Path) -> LostProcess:
 @contextmanager
 def _listening(folder: Path) -> Iterator[Progress]:
     """Take the same signals as the first process does."""
-    asked = False
+    stopping = False
 
     def ask(number: int, frame: FrameType | None) -> None:
-        nonlocal asked
-        asked = True
+        nonlocal stopping
+        stopping = True
 
     for number in (signal.SIGTERM, *STOP_SIGNALS):
         signal.signal(number, ask)
 
     def progress(stage: str, done: int, total: int | None) -> None:
         # Where all of them ask each other whether to stop.
-        stops = asked if stage == "pretraining" else asked or (folder / STOP).exists()
+        stops = stopping if stage == "pretraining" else stopping or (folder / STOP).exists()
         if stops and stage in ("pretraining", "decoding"):
             raise Stopped("Stopped; the checkpoint is written.")
 

@@ -156,70 +156,30 @@ def cpus_of_process(options: SlurmOptions, workers: int) -> int:
 
 def render(run: Run, options: SlurmOptions) -> str:
     """Return the text of ``job.sbatch``."""
-    cpus = cpus_of_process(options, run.recipe.workers)
-    lines = [
-        "#!/bin/bash",
-        f"#SBATCH --job-name=fewshot-{run.name}",
-        f"#SBATCH --nodes={options.nodes}",
-        f"#SBATCH --ntasks-per-node={options.gpus or options.nproc}",
-    ]
-    for name, value in (
-        ("cpus-per-task", cpus),
-        ("gpus-per-node", options.gpus),
-        ("partition", options.partition),
-        ("time", options.time),
-        ("account", options.account),
-    ):
-        if value:
-            lines.append(f"#SBATCH --{name}={value}")
-    lines += [
-        f"#SBATCH --output={run.folder}/log.txt",
-        "#SBATCH --open-mode=append",
-        "#SBATCH --requeue",
-        "# Two minutes before the time is up, or when another job needs the nodes: a checkpoint.",
-        "#SBATCH --signal=B:USR1@120",
-    ]
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,
+    )
+    environment.filters["quoted"] = lambda path: shlex.quote(str(path))
     extra = [*options.extra, *os.environ.get("FEWSHOT_LAB_SBATCH", "").split(";")]
-    lines += [line.strip() for line in extra if line.strip().startswith("#SBATCH")]
-    package = Path(fewshot_lab.__file__).resolve().parent.parent
-    lines += [
-        "",
-        "set -u",
-        f"export FEWSHOT_LAB_HOME={shlex.quote(str(home()))}",
-        f"export PYTHONPATH={shlex.quote(str(package))}${{PYTHONPATH:+:$PYTHONPATH}}",
-        "export PYTHONUNBUFFERED=1",
-        *[line.strip() for line in extra if line.strip() and not line.strip().startswith("#")],
-        "",
-        f"run={shlex.quote(str(run.folder))}",
-        "# Where the processes of all nodes meet: the first node, by the address Slurm has of it.",
-        'first=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)',
-        "first=$(scontrol show node \"$first\" | sed -n 's/.*NodeAddr=\\([^ ]*\\).*/\\1/p')",
-        'export MASTER_ADDR="$first" MASTER_PORT=$((20000 + SLURM_JOB_ID % 20000))',
-        'rm -f "$run/stop" "$run"/ended-*.json',
-        'echo "{\\"job_id\\": \\"$SLURM_JOB_ID\\"}" > "$run/slurm.json"',
-        "",
-        "# A process for each task; where one ends badly, all end. Newer Slurm does not hand the",
-        "# processors on by itself.",
-        'srun --kill-on-bad-exit=1 --cpus-per-task="${SLURM_CPUS_PER_TASK:-1}" \\',
-        f'  {shlex.quote(sys.executable)} -m fewshot_lab pretrain-rank "$run" &',
-        "training=$!",
-        "",
-        "# Preempted or out of time: let the run write its checkpoint, then queue again.",
-        "again() {",
-        '  touch "$run/stop"',
-        '  wait "$training"',
-        '  scontrol requeue "$SLURM_JOB_ID"',
-        "  exit 0",
-        "}",
-        "# Cancelled: a checkpoint, and no more.",
-        "end() {",
-        '  touch "$run/stop"',
-        '  wait "$training"',
-        "  exit 0",
-        "}",
-        "trap again USR1",
-        "trap end TERM",
-        'wait "$training"',
-        "",
-    ]
-    return "\n".join(lines)
+    return environment.get_template(f"{SCRIPT}.jinja").render(
+        name=run.name,
+        folder=run.folder,
+        options=options,
+        asked={
+            "cpus-per-task": cpus_of_process(options, run.recipe.workers),
+            "gpus-per-node": options.gpus,
+            "partition": options.partition,
+            "time": options.time,
+            "account": options.account,
+        },
+        extra=[line.strip() for line in extra],
+        home=home(),
+        package=Path(fewshot_lab.__file__).resolve().parent.parent,
+        python=sys.executable,
+    )

@@ -32,7 +32,7 @@ _ASK_EVERY = 2.0
 
 def keep_job_id(folder: Path, number: str) -> None:
     """Note the number that Slurm gave a run's job."""
-    _asked.cache_clear()
+    _queue_entry.cache_clear()
     write_json(folder / SUBMITTED, {"job_id": number, "submitted": time.time()})
 
 
@@ -57,26 +57,27 @@ def squeue(number: str) -> tuple[str, str] | None:
     """
     if shutil.which("squeue") is None:
         raise LookupError("no squeue here")
-    return _asked(number, int(time.monotonic() / _ASK_EVERY))
+    return _queue_entry(number, int(time.monotonic() / _ASK_EVERY))
 
 
 @lru_cache(maxsize=64)
-def _asked(number: str, moment: int) -> tuple[str, str] | None:
+def _queue_entry(number: str, moment: int) -> tuple[str, str] | None:
     """Ask once for all who want to know within the same moment."""
-    try:
-        asked = subprocess.run(
-            ["squeue", "-h", "-j", number, "-o", "%T|%R"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=10,
-        )
-    except subprocess.TimeoutExpired:
-        raise LookupError("squeue takes long") from None
-    if asked.returncode and "nvalid job id" not in asked.stderr:
-        raise LookupError(asked.stderr)
-    state, _, reason = asked.stdout.strip().partition("|")
+    answer = _answer("squeue", "-h", "-j", number, "-o", "%T|%R")
+    if answer is None:
+        raise LookupError("squeue takes long")
+    if answer.returncode and "nvalid job id" not in answer.stderr:
+        raise LookupError(answer.stderr)
+    state, _, reason = answer.stdout.strip().partition("|")
     return (state, reason) if state else None
+
+
+def _answer(*command: str) -> subprocess.CompletedProcess[str] | None:
+    """Return what a command of Slurm answers; None where it takes long."""
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=10)
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def nodes_of(partition: str) -> list[tuple[int, int]]:
@@ -87,20 +88,9 @@ def nodes_of(partition: str) -> list[tuple[int, int]]:
     partition
         Its name; empty for the cluster's usual one.
     """
-    if shutil.which("sinfo") is None:
-        return []
-    try:
-        asked = subprocess.run(
-            ["sinfo", "-h", "-o", "%P|%c|%G"],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=10,
-        )
-    except subprocess.TimeoutExpired:
-        return []
+    answer = _answer("sinfo", "-h", "-o", "%P|%c|%G") if shutil.which("sinfo") else None
     nodes = []
-    for line in asked.stdout.splitlines():
+    for line in answer.stdout.splitlines() if answer else ():
         name, _, rest = line.partition("|")
         cpus, _, gres = rest.partition("|")
         chosen = name.rstrip("*") in partition.split(",") if partition else name.endswith("*")
@@ -112,13 +102,13 @@ def nodes_of(partition: str) -> list[tuple[int, int]]:
 
 def in_queue(folder: Path) -> bool:
     """Say whether Slurm has a run's job, waiting or running, at this very moment."""
-    _asked.cache_clear()
+    _queue_entry.cache_clear()
     number = job_id(folder)
     try:
-        known = squeue(number) if number else None
+        entry = squeue(number) if number else None
     except LookupError:
         return False
-    return known is not None and known[0] not in (*_GONE, "COMPLETING")
+    return entry is not None and entry[0] not in (*_GONE, "COMPLETING")
 
 
 def queue_state(folder: Path, status: Status) -> Status:
@@ -127,19 +117,19 @@ def queue_state(folder: Path, status: Status) -> Status:
     if number is None:
         return status
     try:
-        known = squeue(number)
+        entry = squeue(number)
     except LookupError:
         return status
-    if known is not None and known[0] in _GONE:
-        known = None
-    if status.state == "stopped" and not (known and (known[0] in _WAITING or _began_again(folder))):
+    if entry is not None and entry[0] in _GONE:
+        entry = None
+    if status.state == "stopped" and not (entry and (entry[0] in _WAITING or _began_again(folder))):
         ending = f"{status.message} Slurm is ending job {number}, or queues it again."
-        return replace(status, message=ending.lstrip()) if known else status
-    if known is None:
+        return replace(status, message=ending.lstrip()) if entry else status
+    if entry is None:
         if status.state == "running" and status.quiet_seconds < _ENDED_BY_SLURM:
             return status
         return replace(status, state="lost")
-    state, reason = known
+    state, reason = entry
     if state in _WAITING:
         word = re.sub(r"[()]", "", reason)
         why = f"{_REASONS[word]} ({word})" if word in _REASONS else f"({word})"
@@ -163,8 +153,8 @@ def cancel_queued(folder: Path) -> None:
     """Take a job that has not begun out of the queue; one that runs stops by itself."""
     number = job_id(folder)
     try:
-        known = squeue(number) if number else None
+        entry = squeue(number) if number else None
     except LookupError:
         return
-    if number and known and known[0] in _WAITING:
+    if number and entry and entry[0] in _WAITING:
         subprocess.run(["scancel", number], capture_output=True, check=False)

@@ -14,4 +14,4 @@ from fewshot_lab.sampling.successive_sampling import (
     write_more,
     write_strata,
 )
-from fewshot_lab.sampling.suggestions import BATCH, COLD_LABELS_PER_CLASS, suggest
+from fewshot_lab.sampling.suggestions import BATCH, COLD_LABELS_PER_CLASS

@@ -89,7 +89,7 @@ class Chooser:
             return np.full(len(rows), -1, dtype=np.float32)
         return np.asarray((self.unit(rows) @ self.unit(np.array(self.taken)).T).max(axis=1))
 
-    def known(self, row: int) -> bool:
+    def is_repeat(self, row: int) -> bool:
         """Whether a row all but repeats a labelled or chosen image."""
         against = np.concatenate([self.labelled, np.array(self.taken, dtype=np.int64)])
         if not len(against):
@@ -110,7 +110,7 @@ class Chooser:
         group = -1 if self.groups is None else int(self.groups[row])
         if group >= 0 and self._per_group.get(group, 0) >= self.quota:
             return False
-        if self.known(row):
+        if self.is_repeat(row):
             return False
         if group >= 0:
             self._per_group[group] = self._per_group.get(group, 0) + 1

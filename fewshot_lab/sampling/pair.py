@@ -36,7 +36,7 @@ def suggest_between(
     pair : tuple of int
         Two class ids.
     pool, ids, labelled, eligible, probabilities, class_ids, names, groups, n
-        As for :func:`fewshot_lab.sampling.suggest`.
+        As for :func:`fewshot_lab.sampling.suggest_by`.
 
     Returns
     -------

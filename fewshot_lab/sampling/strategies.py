@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import Pool
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.sampling.chooser import Suggestion, between
+from fewshot_lab.sampling.chooser import Chooser, Suggestion, between
 from fewshot_lab.sampling.gaps import Confounder
-from fewshot_lab.sampling.suggestions import BATCH, suggest
+from fewshot_lab.sampling.suggestions import BATCH, looked_at, mixed
 
 Float = NDArray[np.floating[Any]]
 
@@ -43,12 +43,43 @@ def suggest_by(
     n: int = BATCH,
     seed: int = 0,
 ) -> list[Suggestion]:
-    """Choose images to label by a strategy of :data:`STRATEGIES`; see :func:`suggest`.
+    """Choose images to label by a strategy of :data:`STRATEGIES`.
 
-    "gaps" is "mixed" that begins with classes that have few labels at a site.
+    "mixed": until the classes have five labels each on average, images are chosen that best stand
+    for what no labelled image stands for yet (greedy facility location: Wei et al. 2015, ICML).
+    From then on by the smallest margin between the two most probable classes, spread out, with a
+    share for the classes that have the fewest labels and a small one that still covers.
+
+    "cover" is its beginning alone, "gaps" is "mixed" that begins with classes that have few labels
+    at a site.
 
     "margin" and "entropy" are uncertainty sampling as in the text books (Settles 2009), without
     cold start and diversity: what others are to be measured against.
+
+    Parameters
+    ----------
+    pool : Pool
+        All embedded images.
+    ids : sequence (N,) of str
+    labelled : array (N,) of int
+        Column of the class of each labelled image, -1 for all others.
+    eligible : array (N,) of bool
+        Which images may be suggested.
+    probabilities : array (N, K), optional
+        The classifier's; without it only density and coverage count.
+    class_ids, names : sequences (K,)
+        Ids and names of the columns of ``probabilities``.
+    groups : array (N,) of int, optional
+        At most an eighth of the suggestions (but one at least) come from one group; -1: none.
+    confounders : sequence of Confounder
+        Classes that have few labels at a site come first, of sites that are suspected confounders.
+    n : int
+    seed : int
+
+    Returns
+    -------
+    list of Suggestion
+        At most ``n``; none is a near-duplicate of another or of a labelled image.
 
     Raises
     ------
@@ -60,19 +91,12 @@ def suggest_by(
             f"{strategy!r} is not a strategy: choose one of {', '.join(STRATEGIES)}."
         )
     if strategy in ("mixed", "cover", GAPS):
-        return suggest(
-            pool,
-            ids,
-            labelled=labelled,
-            eligible=eligible,
-            probabilities=None if strategy == "cover" else probabilities,
-            class_ids=class_ids,
-            names=names,
-            groups=groups,
-            confounders=confounders if strategy == GAPS else (),
-            n=n,
-            seed=seed,
-        )
+        free = looked_at(eligible & (labelled < 0), seed)
+        chooser = Chooser(pool, labelled >= 0, free, groups, quota=max(1, round(n / 8)))
+        p = None if strategy == "cover" else probabilities
+        gaps = confounders if strategy == GAPS else ()
+        picks = mixed(chooser, labelled, p, class_ids, names, gaps, n, seed)
+        return [Suggestion(ids[k.row], k.reason, k.strategy, False, k.classes) for k in picks]
     rows = np.random.default_rng(seed).permutation(np.flatnonzero(eligible & (labelled < 0)))
     if strategy == "random" or probabilities is None:
         kept = _within_quota(rows, groups, n)

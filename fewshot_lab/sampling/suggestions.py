@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fewshot_lab.classifiers import Pool, one_blas_thread
-from fewshot_lab.sampling.chooser import Chooser, Pick, Suggestion, between, highest, spread_out
+from fewshot_lab.classifiers import one_blas_thread
+from fewshot_lab.sampling.chooser import Chooser, Pick, between, highest, spread_out
 from fewshot_lab.sampling.coverage import cover
 from fewshot_lab.sampling.gaps import Confounder, fill_gaps
 from fewshot_lab.words import percent
@@ -25,54 +25,17 @@ COVER_SHARE = 0.1
 """Share that goes on looking where nothing is labelled: a class nobody has met has no margin."""
 
 
-def suggest(
-    pool: Pool,
-    ids: Sequence[str],
-    *,
+def mixed(
+    chooser: Chooser,
     labelled: NDArray[np.int64],
-    eligible: NDArray[np.bool_],
-    probabilities: Float | None = None,
-    class_ids: Sequence[int] = (),
-    names: Sequence[str] = (),
-    groups: NDArray[np.int64] | None = None,
-    confounders: Sequence[Confounder] = (),
-    n: int = BATCH,
-    seed: int = 0,
-) -> list[Suggestion]:
-    """Choose images to label: first by density and coverage, then by doubt with diversity.
-
-    Until the classes have five labels each on average, images are chosen that best stand for
-    what no labelled image stands for yet (greedy facility location: Wei et al. 2015, ICML). From
-    then on by the smallest margin between the two most probable classes, spread out, with a
-    share for the classes that have the fewest labels and a small one that still covers.
-
-    Parameters
-    ----------
-    pool : Pool
-        All embedded images.
-    ids : sequence (N,) of str
-    labelled : array (N,) of int
-        Column of the class of each labelled image, -1 for all others.
-    eligible : array (N,) of bool
-        Which images may be suggested.
-    probabilities : array (N, K), optional
-        The classifier's; without it only density and coverage count.
-    class_ids, names : sequences (K,)
-        Ids and names of the columns of ``probabilities``.
-    groups : array (N,) of int, optional
-        At most an eighth of the suggestions (but one at least) come from one group; -1: none.
-    confounders : sequence of Confounder
-        Classes that have few labels at a site come first, of sites that are suspected confounders.
-    n : int
-    seed : int
-
-    Returns
-    -------
-    list of Suggestion
-        At most ``n``; none is a near-duplicate of another or of a labelled image.
-    """
-    eligible = _some(eligible & (labelled < 0), seed)
-    chooser = Chooser(pool, labelled >= 0, eligible, groups, quota=max(1, round(n / 8)))
+    probabilities: Float | None,
+    class_ids: Sequence[int],
+    names: Sequence[str],
+    confounders: Sequence[Confounder],
+    n: int,
+    seed: int,
+) -> list[Pick]:
+    """Choose by density and coverage at first, then by doubt: see :func:`suggest_by`."""
     K = len(class_ids)
     with one_blas_thread():
         counts = np.bincount(labelled[labelled >= 0], minlength=max(K, 1))
@@ -95,10 +58,10 @@ def suggest(
             picks += _rare(chooser, probabilities, counts, class_ids, names, n_rare)
             picks += _margin(chooser, probabilities, class_ids, names, n - n_cover - len(picks))
         picks += cover(chooser, n - len(picks), seed)
-    return [Suggestion(ids[p.row], p.reason, p.strategy, False, p.classes) for p in picks]
+    return picks
 
 
-def _some(eligible: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
+def looked_at(eligible: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
     """Return at most about :data:`LOOKED_AT` of the eligible, evenly spread; others next time."""
     rows = np.flatnonzero(eligible)
     step = -(-len(rows) // LOOKED_AT)

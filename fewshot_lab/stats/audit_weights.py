@@ -63,25 +63,25 @@ def audit_weights(
 def _weigh(
     draws: Sequence[Sequence[Stratum]], answered: set[str], pool: int | None
 ) -> dict[str, Weighted]:
-    known: list[list[tuple[Stratum, list[Unit]]]] = []
+    answered_draws: list[list[tuple[Stratum, list[Unit]]]] = []
     for draw in draws:
-        kept = []
+        strata = []
         for stratum in draw:
             units = [
                 Unit(tuple(i for i in u.images if i in answered), u.size, u.of, u.usual)
                 for u in stratum.units
             ]
-            kept.append((stratum, [u for u in units if u.images]))
-        if any(units for _, units in kept):
-            known.append(kept)
-    if not known:
+            strata.append((stratum, [u for u in units if u.images]))
+        if any(units for _, units in strata):
+            answered_draws.append(strata)
+    if not answered_draws:
         return {}
     weight: dict[int, float] = {}
     inverse = []
     inner = []
-    for kept in known:
-        variance, mine = 0.0, []
-        for stratum, units in kept:
+    for strata in answered_draws:
+        variance, stands_for = 0.0, []
+        for stratum, units in strata:
             total = stratum.units[0].of
             if not units:
                 # A part of the pool of which this draw tells nothing.
@@ -89,17 +89,17 @@ def _weigh(
                 continue
             usual = stratum.units[0].usual
             variance += total * max(total - len(units) * usual, 1e-6 * total) / len(units)
-            mine += _successive(units, total)
+            stands_for += _successive(units, total)
         inverse.append(1 / variance)
-        inner.append(mine)
+        inner.append(stands_for)
     shares = np.array(inverse)
     shares = shares / shares.sum() if shares.sum() > 0 else np.full(len(shares), 1 / len(shares))
     # A later draw takes what was drawn before as known.
     after = np.concatenate([np.cumsum(shares[::-1])[::-1][1:], [0.0]])
-    for share, later, mine in zip(shares, after, inner, strict=True):
-        for unit, own in mine:
+    for share, later, stands_for in zip(shares, after, inner, strict=True):
+        for unit, own in stands_for:
             weight[id(unit)] = share * own + later * unit.size
-    units_of = [(s.name, u) for kept in known for s, units in kept for u in units]
+    units_of = [(s.name, u) for strata in answered_draws for s, units in strata for u in units]
     whole = sum(weight[id(u)] for _, u in units_of)
     scale = 1.0 if pool is None else pool / whole
     return {

@@ -2,19 +2,24 @@
 
 import time
 from collections.abc import Sequence
+from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store.database import Database, next_key, rows_where
 from fewshot_lab.store.image_rows import AuditDraw
-from fewshot_lab.store.queries import moment, ordinals_of
+from fewshot_lab.store.queries import microseconds, moment, ordinals_of
 from fewshot_lab.store.schema import actions, audit_draws, audit_images, images
 
 
-def drawn_for_audit(connection: Connection) -> set[str]:
-    """Return every image that was ever drawn for the audit."""
+def drawn_for_audit(connection: Connection, at: int | datetime | None = None) -> set[str]:
+    """Return every image that was ever drawn for the audit, or was by then."""
     query = select(images.c.id).join(audit_images, audit_images.c.image == images.c.ordinal)
+    if isinstance(at, datetime):
+        query = query.join(audit_draws).where(audit_draws.c.time <= microseconds(at))
+    elif at is not None:
+        query = query.join(audit_draws).where(audit_draws.c.position <= at)
     return set(connection.scalars(query))
 
 
@@ -23,10 +28,10 @@ class AuditSet:
 
     _database: Database
 
-    def audit_ids(self) -> set[str]:
-        """Return every image that was ever drawn for the audit."""
+    def audit_ids(self, at: int | datetime | None = None) -> set[str]:
+        """Return every image that was ever drawn for the audit, or was by a moment."""
         with self._database.read() as connection:
-            return drawn_for_audit(connection)
+            return drawn_for_audit(connection, at)
 
     def draw_audit(self, ids: Sequence[str], pool_size: int, strategy: str = "uniform") -> None:
         """Put images into the audit set, for ever; those that are in it already are left out.

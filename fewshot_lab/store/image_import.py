@@ -36,7 +36,7 @@ class ImageImport:
             batch.store()
             for paths in chunks(list({record.path for record in records})):
                 connection.execute(delete(refused).where(refused.c.path.in_(paths)))
-        return replace(batch.report, known=batch.known_files)
+        return replace(batch.report, unchanged=batch.unchanged)
 
     def add_refused(self, rows: Sequence[tuple[str, str]]) -> None:
         """Note files that could not be read, with the reason."""
@@ -114,7 +114,7 @@ class _Batch:
 
     def __init__(self, connection: Connection, records: Sequence[NewImage]):
         self.report = AddReport([], [], 0, [])
-        self.known_files = 0
+        self.unchanged = 0
         self._connection = connection
         self._images = _known_images(connection, [record.id for record in records])
         self._files = _known_files(connection, [r.source or r.file for r in records])
@@ -170,7 +170,7 @@ class _Batch:
             if (earlier["bytes"], earlier["mtime_ns"]) != (record.bytes, record.mtime_ns):
                 # Touched, or written again with the same pixels.
                 self._update(earlier, bytes=record.bytes, mtime_ns=record.mtime_ns)
-            self.known_files += 1
+            self.unchanged += 1
             return False
         if earlier is not None:
             self._update(earlier, replaced=1)

@@ -38,29 +38,16 @@ def image_rows(connection: Connection, ids: Sequence[str] | None) -> dict[str, I
     by_id: dict[str, ImageRow] = {}
     for replaced in (0, 1):
         for row in connection.execute(query.where(files.c.replaced == replaced)).all():
-            image_id, path, file, frame, width, height, n, group, reference, meta, ordinal, src = (
-                row
-            )
+            image_id, path, file, *facts, meta, ordinal, source = row
             if image_id in by_id:
                 continue
-            if replaced and file == src:
+            if replaced and file == source:
                 # Another picture lies there now, and must not be taken for this one.
                 file = f"replaced/{image_id}"
             if meta not in parsed:
                 parsed[meta] = json.loads(meta)
-            by_id[image_id] = ImageRow(
-                id=image_id,
-                path=path,
-                file=file,
-                frame=frame,
-                width=width,
-                height=height,
-                bytes=n,
-                group=group,
-                reference=reference,
-                meta=dict(parsed[meta]),
-                ordinal=ordinal,
-            )
+            values = (image_id, path, file, *facts, dict(parsed[meta]), ordinal)
+            by_id[image_id] = ImageRow._make(values)
     return by_id
 
 

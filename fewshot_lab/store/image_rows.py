@@ -57,7 +57,7 @@ class AddReport:
         Ids of pictures that were not there.
     duplicates : list of (path, id)
         Files whose picture was there already, under another file.
-    known : int
+    unchanged : int
         Files that were there already, with the same picture.
     conflicts : list of (path, id)
         Files whose reference label contradicts the one stored; the stored one stands.
@@ -65,7 +65,7 @@ class AddReport:
 
     added: list[str]
     duplicates: list[tuple[str, str]]
-    known: int
+    unchanged: int
     conflicts: list[tuple[str, str]]
 
 

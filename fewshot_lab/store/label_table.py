@@ -6,12 +6,13 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from fewshot_lab.store.audit_rows import drawn_for_audit
 from fewshot_lab.store.class_states import class_states
 from fewshot_lab.store.current_labels import labels_at, opinions_at
 from fewshot_lab.store.database import Database
 from fewshot_lab.store.label_rows import Label
-from fewshot_lab.store.queries import microseconds, position_at
-from fewshot_lab.store.schema import audit_draws, audit_images, files, images
+from fewshot_lab.store.queries import position_at
+from fewshot_lab.store.schema import files, images
 
 
 class LabelTables:
@@ -43,8 +44,8 @@ class LabelTables:
         self, at: int | datetime | None = None, *, include_unlabelled: bool = False
     ) -> Iterator[dict[str, Any]]:
         """Yield the same rows; those of a million files are never held together."""
-        audit = self.audit_ids_at(at)
         with self._database.read() as connection:
+            audit = drawn_for_audit(connection, at)
             position = position_at(connection, at)
             labels = labels_at(connection, position)
             names = {state.id: state.name for state in class_states(connection, position).values()}
@@ -78,16 +79,6 @@ class LabelTables:
                     "split": "audit" if image_id in audit else "train" if trains else "",
                     "machine": label.machine if label else False,
                 }
-
-    def audit_ids_at(self, at: int | datetime | None) -> set[str]:
-        """Return the images that were drawn for the audit by then."""
-        drawn = select(images.c.id).join(audit_images, audit_images.c.image == images.c.ordinal)
-        if isinstance(at, datetime):
-            drawn = drawn.join(audit_draws).where(audit_draws.c.time <= microseconds(at))
-        elif at is not None:
-            drawn = drawn.join(audit_draws).where(audit_draws.c.position <= at)
-        with self._database.read() as connection:
-            return set(connection.scalars(drawn))
 
     def export_opinions(self, at: int | datetime | None = None) -> list[dict[str, Any]]:
         """Return one row for each annotator's opinion of each image, for a CSV.

@@ -109,16 +109,16 @@ class Records:
         with self._database.read() as connection:
             return log_head(connection, position_at(connection, at))
 
-    def verify(self, known: tuple[LogHead, ...] = ()) -> Verdict:
+    def verify(self, recorded: tuple[LogHead, ...] = ()) -> Verdict:
         """Say whether labels or journal were changed behind the app's back, and where.
 
         Parameters
         ----------
-        known : tuple of LogHead
+        recorded : tuple of LogHead
             Positions and hashes that exports have named.
         """
         with self._database.read() as connection:
-            return verify_log(connection, known)
+            return verify_log(connection, recorded)
 
 
 def _note(connection: Connection, what: str, detail: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ from fewshot_lab.store.class_states import (
     store_states,
 )
 from fewshot_lab.store.current_labels import latest_events, team_at
-from fewshot_lab.store.database import Database, chunks, next_key
+from fewshot_lab.store.database import Database, chunks, next_key, rows_where
 from fewshot_lab.store.label_rows import UndoResult
 from fewshot_lab.store.names import LONGEST_NAME
 from fewshot_lab.store.queries import NO_LABEL, own_labels, own_labels_of_events
@@ -134,13 +134,9 @@ def _own_before(
     Events of version 1 point to what anybody had said: there the annotator's own is looked up.
     """
     before = {event_id: origin for event_id, origin, _ in acted}
-    authors: dict[int, str] = {}
-    for some in chunks([origin for origin in before.values() if origin is not None]):
-        query = select(events.c.id, actions.c.annotator).join(
-            actions, actions.c.id == events.c.action
-        )
-        rows = connection.execute(query.where(events.c.id.in_(some)))
-        authors |= {row[0]: row[1] for row in rows}
+    said = select(events.c.id, actions.c.annotator).join(actions, actions.c.id == events.c.action)
+    origins = [origin for origin in before.values() if origin is not None]
+    authors: dict[int, str] = dict(rows_where(connection, said, events.c.id, origins))
     for event_id, origin, image in acted:
         if origin is None or authors[origin] == annotator:
             continue
@@ -153,14 +149,12 @@ def _own_before(
             .limit(1)
         )
         last = connection.scalar(own)
-        if last is not None:
-            author = (
-                select(actions.c.annotator)
-                .join(events, events.c.action == actions.c.id)
-                .where(events.c.id == last)
-            )
-            last = last if connection.scalar(author) == annotator else None
-        before[event_id] = last
+        author = connection.scalar(
+            select(actions.c.annotator)
+            .join(events, events.c.action == actions.c.id)
+            .where(events.c.id == last)
+        )
+        before[event_id] = last if author == annotator else None
     return before
 
 
@@ -193,7 +187,8 @@ def _overlaid(
 def _revert_classes(connection: Connection, verb: str, by: Author, action: RowMapping) -> int:
     query = select(class_events).where(class_events.c.action == action["id"])
     rows = connection.execute(query.order_by(class_events.c.id)).mappings().all()
-    earlier = _earlier(connection, [row["before"] for row in rows])
+    query = select(class_events).where(class_events.c.id.in_([row["before"] for row in rows]))
+    earlier = {row["id"]: state_of(row) for row in connection.execute(query).mappings()}
     states = class_states(connection)
     wanted: dict[int, ClassState] = {}
     for row in rows:
@@ -216,12 +211,6 @@ def _revert_classes(connection: Connection, verb: str, by: Author, action: RowMa
     )
     store_states(connection, position, list(wanted.values()))
     return position
-
-
-def _earlier(connection: Connection, event_ids: list[int | None]) -> dict[int, ClassState]:
-    wanted = [event_id for event_id in event_ids if event_id]
-    query = select(class_events).where(class_events.c.id.in_(wanted))
-    return {row["id"]: state_of(row) for row in connection.execute(query).mappings()}
 
 
 def _in_use(

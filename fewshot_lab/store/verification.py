@@ -42,27 +42,29 @@ class Verdict:
         return not self.problems
 
 
-def verify_log(connection: Connection, known: Sequence[LogHead] = ()) -> Verdict:
-    """Make both chains again and compare; ``known`` are positions and hashes told before."""
-    kept = {row.action: row for row in connection.execute(select(seals))}
+def verify_log(connection: Connection, recorded: Sequence[LogHead] = ()) -> Verdict:
+    """Make both chains again and compare; ``recorded`` are positions and hashes told before."""
+    sealed = {row.action: row for row in connection.execute(select(seals))}
     problems: list[str] = []
     previous, last, number = GENESIS, 0, 0
     for action, content in contents(connection, 0):
         number += 1
         problems += _gap("Action{}", last, action)
-        row = kept.pop(action, None)
+        row = sealed.pop(action, None)
         if row is None:
             problems.append(f"Action {action} was added: it has no hash.")
         elif next_hash(previous, content) != row.hash:
             problems.append(f"Action {action} was changed, {_of(content[0])}.")
         previous, last = row.hash if row else previous, action
-    problems += [f"Action {action} was removed: only its hash is left." for action in sorted(kept)]
+    problems += [
+        f"Action {action} was removed: only its hash is left." for action in sorted(sealed)
+    ]
     for table in (events, class_events, team_events):
         problems += _strays(connection, table)
     entries, named, broken = _verify_journal(connection)
     problems += broken
     hashes = {row.action: row.hash for row in connection.execute(select(seals))}
-    for head in (*named, *known):
+    for head in (*named, *recorded):
         if head.position > last:
             problems.append(
                 f"Labels were cut off at the end: the log ends with action {last}, and when a hash "

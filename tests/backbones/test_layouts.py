@@ -23,10 +23,10 @@ pytestmark = pytest.mark.slow
 SMALL = {"embed_dim": WIDTH, "depth": DEPTH, "num_heads": HEADS}
 GATED = {"mlp_ratio": 2 * 176 / WIDTH, "swiglu": True}
 TINY = {
-    "tiny_patch14": ("vit_small_patch14_dinov2", SMALL),
-    "tiny_patch14_reg": ("vit_small_patch14_reg4_dinov2", SMALL),
-    "tiny_patch14_gated": ("vit_small_patch14_dinov2", {**SMALL, **GATED}),
-    "tiny_patch14_reg_gated": ("vit_small_patch14_reg4_dinov2", {**SMALL, **GATED}),
+    "tiny_patch14": {"base": "vit_small_patch14_dinov2", **SMALL},
+    "tiny_patch14_reg": {"base": "vit_small_patch14_reg4_dinov2", **SMALL},
+    "tiny_patch14_gated": {"base": "vit_small_patch14_dinov2", **SMALL, **GATED},
+    "tiny_patch14_reg_gated": {"base": "vit_small_patch14_reg4_dinov2", **SMALL, **GATED},
 }
 
 

@@ -104,10 +104,10 @@ def test_the_temperature_stays_where_it_is_right_and_a_vector_comes_where_it_gai
 def test_no_image_helps_to_calibrate_itself():
     scores, y, _ = drawn(100)
     folds = np.arange(100) % 5
-    *_, out, _ = chosen(scores, y, folds, asked="sigmoid")
+    *_, out, _ = chosen(scores, y, folds, method="sigmoid")
     other = y.copy()
     other[0] = (y[0] + 1) % 3
-    *_, again, _ = chosen(scores, other, folds, asked="sigmoid")
+    *_, again, _ = chosen(scores, other, folds, method="sigmoid")
     mine = folds == folds[0]
     scale = fit_temperature(scores, y, np.ones(100)) / fit_temperature(scores, other, np.ones(100))
     assert scale != 1  # the other label does change what the others' maps are
@@ -121,7 +121,7 @@ def test_isotonic_maps_wait_for_labels_and_rise():
     *_, said = chosen(scores, y, folds)
     assert set(said.losses) == {"temperature", "sigmoid", "isotonic"}
     with pytest.raises(FewshotLabError, match="possible: temperature, sigmoid"):
-        chosen(scores[:300], y[:300], folds[:300], asked="isotonic")
+        chosen(scores[:300], y[:300], folds[:300], method="isotonic")
     found = Isotonic.fit(scores, y, np.ones(1500))
     for x, height in found.knots:
         assert (np.diff(x) > 0).all() and (np.diff(height) >= 0).all()

@@ -124,9 +124,6 @@ def test_bad_images_stop_nothing_and_are_not_tried_again(
     items[9].file.write_bytes(items[0].file.read_bytes())
     back = embed(items, backbone, tmp_path / "e")
     assert (back.done, back.skipped, len(back.failed)) == (1, 8, 3)
-    asked = embed(items, backbone, tmp_path / "e", retry_failed=True)
-    assert (asked.done, asked.skipped, len(asked.failed)) == (1, 9, 2)
-    assert items[3].id not in open_embeddings(tmp_path / "e").failed
 
 
 def test_a_batch_of_only_bad_images(tmp_path: Path, backbone: Backbone) -> None:

@@ -67,7 +67,7 @@ def test_wrong_wishes_are_refused(clusters: Clusters) -> None:
 
 def test_the_graph_has_each_row_first(clusters: Clusters) -> None:
     matrix = np.concatenate([clusters[0], clusters[0][:20]])  # with twins
-    rows, distances = neighbour_graph(matrix, build_index(matrix), 6)
+    rows, distances = neighbour_graph(matrix, 6)
     assert np.array_equal(rows[:, 0], np.arange(620))
     assert not distances[:, 0].any()
     assert (np.diff(distances, axis=1) >= 0).all()
@@ -81,10 +81,9 @@ def test_the_graph_of_many_is_nearly_the_exact_one(
     random = np.random.default_rng(1)
     factors = random.normal(size=(2_000, 24)) @ random.normal(size=(24, 300))
     matrix = (factors + 0.2 * random.normal(size=(2_000, 300))).astype(np.float16)
-    index = build_index(matrix)
-    exact, _ = neighbour_graph(matrix, index, 15)
+    exact, _ = neighbour_graph(matrix, 15)
     monkeypatch.setattr(neighbours_module, "EXACT_WORK", 0)
-    found, distances = neighbour_graph(matrix, index, 15)
+    found, distances = neighbour_graph(matrix, 15)
     assert np.array_equal(found[:, 0], np.arange(2_000))
     assert (np.diff(distances, axis=1) >= 0).all()
     hits = [len(set(a) & set(b)) for a, b in zip(exact.tolist(), found.tolist(), strict=True)]

@@ -35,7 +35,7 @@ Clusters = tuple[npt.NDArray[np.float16], npt.NDArray[np.int64]]
 
 @pytest.fixture(scope="module")
 def layout(clusters: Clusters) -> Layout:
-    return umap_map(clusters[0], build_index(clusters[0]))
+    return umap_map(clusters[0])
 
 
 def unit(matrix: npt.NDArray[np.float16]) -> np.ndarray:
@@ -60,7 +60,7 @@ def test_few_images_have_a_map_too(n: int) -> None:
     xy = pca_map(matrix)
     assert xy.shape == (n, 2)
     assert np.isfinite(xy).all()
-    made = umap_map(matrix, build_index(matrix))
+    made = umap_map(matrix)
     assert made.xy.shape == (n, 2)
     assert np.isfinite(made.xy).all()
     assert made.method == ("umap" if n >= 16 else "pca")
@@ -69,14 +69,14 @@ def test_few_images_have_a_map_too(n: int) -> None:
 
 def test_twenty_times_the_same_image() -> None:
     matrix = np.ones((20, 32), np.float16)
-    made = umap_map(matrix, build_index(matrix))
+    made = umap_map(matrix)
     assert np.isfinite(made.xy).all()
 
 
 def test_one_seed_one_map(clusters: Clusters, layout: Layout) -> None:
-    again = umap_map(clusters[0], build_index(clusters[0]))
+    again = umap_map(clusters[0])
     assert np.array_equal(again.xy, layout.xy)
-    other = umap_map(clusters[0], build_index(clusters[0]), seed=1)
+    other = umap_map(clusters[0], seed=1)
     assert not np.array_equal(other.xy, layout.xy)
 
 
@@ -86,9 +86,9 @@ def test_the_same_map_in_another_process(
     np.save(tmp_path / "x.npy", clusters[0])
     code = (
         "import sys, numpy as np\n"
-        "from fewshot_lab.embeddings import build_index, umap_map\n"
+        "from fewshot_lab.embeddings import umap_map\n"
         "x = np.load(sys.argv[1])\n"
-        "np.save(sys.argv[2], umap_map(x, build_index(x)).xy)\n"
+        "np.save(sys.argv[2], umap_map(x).xy)\n"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "x.npy"), str(tmp_path / "xy.npy")]
     subprocess.run(command, check=True)
@@ -121,17 +121,17 @@ def test_a_map_of_many_is_laid_out_by_landmarks_and_as_good(
 
 
 def test_settings_matter_and_are_checked(clusters: Clusters, layout: Layout) -> None:
-    matrix, index = clusters[0], build_index(clusters[0])
-    assert not np.array_equal(umap_map(matrix, index, neighbours=40).xy, layout.xy)
+    matrix = clusters[0]
+    assert not np.array_equal(umap_map(matrix, neighbours=40).xy, layout.xy)
     with pytest.raises(FewshotLabError, match="2 to 200"):
-        umap_map(matrix, index, neighbours=1)
+        umap_map(matrix, neighbours=1)
     with pytest.raises(FewshotLabError, match="min_dist"):
-        umap_map(matrix, index, min_dist=1.5)
+        umap_map(matrix, min_dist=1.5)
 
 
 def test_progress_goes_through_the_epochs_and_can_stop(clusters: Clusters) -> None:
     seen: list[tuple[str, int, int | None]] = []
-    umap_map(clusters[0], build_index(clusters[0]), progress=lambda *told: seen.append(told))
+    umap_map(clusters[0], progress=lambda *told: seen.append(told))
     assert {stage for stage, _, _ in seen} == {"neighbours", "layout"}
     assert seen[-1] == ("layout", 500, 500)
 
@@ -140,14 +140,14 @@ def test_progress_goes_through_the_epochs_and_can_stop(clusters: Clusters) -> No
             raise Stopped("stopped")
 
     with pytest.raises(Stopped):
-        umap_map(clusters[0], build_index(clusters[0]), progress=stop)
+        umap_map(clusters[0], progress=stop)
 
 
 def test_new_images_land_among_their_own(clusters: Clusters) -> None:
     matrix, which = clusters
     old = np.arange(600) % 3 > 0
-    layout = umap_map(matrix[old], build_index(matrix[old]))
-    placed = place_new(layout, matrix[~old])
+    layout = umap_map(matrix[old])
+    placed = place_new(layout.xy, build_index(matrix[old]), matrix[~old])
     assert placed.shape == (200, 2)
     assert placed.dtype == np.float32
     centres = np.stack([layout.xy[which[old] == c].mean(axis=0) for c in range(6)])
@@ -156,7 +156,7 @@ def test_new_images_land_among_their_own(clusters: Clusters) -> None:
 
 
 def test_a_copy_lands_near_its_original(clusters: Clusters, layout: Layout) -> None:
-    placed = place_new(layout, clusters[0][:50])
+    placed = place_new(layout.xy, build_index(clusters[0]), clusters[0][:50])
     width = np.ptp(layout.xy, axis=0).max()
     assert np.median(np.linalg.norm(placed - layout.xy[:50], axis=1)) < 0.05 * width
 

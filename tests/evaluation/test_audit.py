@@ -6,7 +6,7 @@ import pytest
 from fewshot_lab.classifiers import Pool, fit
 from fewshot_lab.evaluation import cross_validation, labels_to_halve, test_figures
 from fewshot_lab.evaluation.labels_needed import labels_until_narrow
-from fewshot_lab.sampling import BATCH, draw_units, suggest
+from fewshot_lab.sampling import BATCH, draw_units, suggest_by
 from fewshot_lab.stats import Stratum, Unit, audit_weights, wilson
 
 
@@ -103,7 +103,8 @@ def test_the_audit_is_unbiased_where_cross_validation_is_not():
             train = np.flatnonzero(known & ~drawn)
             p = fitted.pool_probabilities(of) if fitted is not None else None
             ids = [] if fitted is None else fitted.class_ids.tolist()
-            chosen = suggest(
+            chosen = suggest_by(
+                "mixed",
                 of,
                 [str(i) for i in range(500)],
                 labelled=np.where(known & ~drawn, [ids.index(c) if c in ids else 0 for c in y], -1),

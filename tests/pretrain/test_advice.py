@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import fields
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -36,7 +37,8 @@ STARTS = [
 def test_each_value_has_its_reason_and_the_network_takes_it(backbone, start, device, monkeypatch):
     from fewshot_lab.pretrain import preflight
 
-    monkeypatch.setattr(preflight, "_check_weights", lambda recipe: None)  # some are to download
+    weights = SimpleNamespace(available=lambda: (True, ""))  # some are to download
+    monkeypatch.setattr(preflight, "starting_weights", lambda backbone, start: weights)
     for n in (40, 3_000, 300_000):
         advice = Recipe.for_dataset(n, backbone, start, "dermoscopy", device=device)
         assert set(advice.reasons) == {known.name for known in fields(Recipe)}

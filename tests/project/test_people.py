@@ -52,22 +52,22 @@ def test_shares_cover_the_images_and_keep_patients_together() -> None:
     keys = [f"p{n // 5}" for n in range(4000)]
     team = Team(("kim", "bo", "ann"), split=True)
     lots = Lots(ids, keys)
-    mine = np.array([lots.duties(team, who).mine for who in team.annotators])
+    mine = np.array([lots.duties(team, who).assigned for who in team.annotators])
     assert (mine.sum(axis=0) == 1).all()
     assert (np.abs(mine.mean(axis=1) - 1 / 3) < 0.06).all()
     by_patient = mine.reshape(3, -1, 5)
     assert (by_patient.all(axis=2) | ~by_patient.any(axis=2)).all()
     # An image keeps its annotator when others come after it.
-    again = Lots([*ids, image(9999)], [*keys, None]).duties(team, "kim").mine
+    again = Lots([*ids, image(9999)], [*keys, None]).duties(team, "kim").assigned
     assert (again[:-1] == mine[0]).all()
-    assert lots.duties(team, "visitor").mine.all()
+    assert lots.duties(team, "visitor").assigned.all()
 
 
 def test_a_part_is_labelled_by_several() -> None:
     ids = [image(n) for n in range(4000)]
     team = Team(("kim", "bo", "ann"), split=True, double=0.2, per_image=2)
     duties = [Lots(ids).duties(team, who) for who in team.annotators]
-    times = sum(d.mine.astype(int) for d in duties)
+    times = sum(d.assigned.astype(int) for d in duties)
     several = duties[0].several
     assert (times[several] == 2).all() and (times[~several] == 1).all()
     assert abs(several.mean() - 0.2) < 0.03

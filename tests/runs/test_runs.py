@@ -6,6 +6,7 @@ import shutil
 import signal
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 
@@ -83,11 +84,16 @@ def test_killed_it_is_told_from_a_slow_one(new_run: NewRun) -> None:
     assert "goes on from step" in lost.message
 
 
-def test_two_processes_by_torchrun(new_run: NewRun) -> None:
-    run = new_run(steps=6)
+def test_two_processes_by_torchrun_end_quietly_when_stopped(new_run: NewRun) -> None:
+    run = new_run(steps=60_000)
     launch_run(run, nproc=2)
-    status = wait_for(run, lambda s: not s.active, 200)
-    assert status.state == "finished", run.log()
+    torchrun = psutil.Process(json.loads((run.folder / "process.json").read_text())["pid"])
+    wait_for(run, training(3), 200)
+    run.stop()
+    status = wait_for(run, lambda s: not s.active)
+    torchrun.wait(60)
+    assert status.state == "stopped", run.log()
+    assert "Traceback" not in run.log()
 
 
 def test_a_clone_has_the_same_images_and_other_values(new_run: NewRun) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fewshot_lab.classifiers import Pool, fit
-from fewshot_lab.sampling import suggest, suggest_between
+from fewshot_lab.sampling import suggest_between, suggest_by
 
 
 def clusters(sizes, *, d=24, spread=0.35, seed=0):
@@ -22,7 +22,7 @@ def ask(pool, labelled=None, **more):
     n = len(pool)
     labelled = np.full(n, -1) if labelled is None else labelled
     more.setdefault("eligible", labelled < 0)
-    found = suggest(pool, [str(i) for i in range(n)], labelled=labelled, **more)
+    found = suggest_by("mixed", pool, [str(i) for i in range(n)], labelled=labelled, **more)
     return found, [int(s.image_id) for s in found]
 
 

@@ -16,14 +16,14 @@ from .annotators import Annotator, image, picture
 def test_importing_again_changes_nothing(store: Store) -> None:
     before = store.images(), store.files(), store.ids()
     report = store.add_images([picture(n) for n in range(20)])
-    assert (report.added, report.duplicates, report.known) == ([], [], 20)
+    assert (report.added, report.duplicates, report.unchanged) == ([], [], 20)
     assert (store.images(), store.files(), store.ids()) == before
 
 
 def test_new_ones_come_at_the_end(store: Store) -> None:
     before = store.ids()
     report = store.add_images([picture(30), picture(3), picture(25)])
-    assert report.added == [image(30), image(25)] and report.known == 1
+    assert report.added == [image(30), image(25)] and report.unchanged == 1
     assert store.ids() == [*before, image(30), image(25)]
     assert [row.ordinal for row in store.images()] == sorted(row.ordinal for row in store.images())
 

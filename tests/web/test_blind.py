@@ -215,7 +215,7 @@ def test_a_share_a_second_reader_and_repeats(project: Project) -> None:
     assert waiting and all(s["id"] in ids[::2] for s in waiting)  # kim has labelled them
     assert len(set(listed)) == len(listed)
     project.team.agree("lead", double=0.0)
-    mine = project.team.assignment.mine(project.store.team(), "bo", ids)
+    mine = project.team.assignment.assigned(project.store.team(), "bo", ids)
     seen, _ = Eyes("bo").look()
     assert all(mine[ids.index(s["id"])] for s in seen["model"]["suggestions"])
     project.team.agree("lead", split=False, repeats=1.0)

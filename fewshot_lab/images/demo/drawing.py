@@ -90,9 +90,7 @@ def draw_demo(
         text = io.StringIO()
         rows = csv.writer(text, lineterminator="\n")
         rows.writerow(["path", "label", "slide"])
-        rows.writerows(
-            [_path(*job), job[1], f"slide{job[2]:02d}"] for job in sorted(plan, key=_path_of)
-        )
+        rows.writerows(sorted([_path(*job), job[1], f"slide{job[2]:02d}"] for job in plan))
         write_atomically(folder / "manifest.csv", text.getvalue().encode())
     except OSError as error:
         raise FewshotLabError(
@@ -110,7 +108,3 @@ def _plan(n: int, seed: int) -> Iterator[tuple[int, str, int]]:
 
 def _path(number: int, label: str, slide: int) -> str:
     return f"{label}/slide{slide:02d}_{number:04d}.png"
-
-
-def _path_of(job: tuple[int, str, int]) -> str:
-    return _path(*job)

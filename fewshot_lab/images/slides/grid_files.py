@@ -4,8 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from fewshot_lab.files import write_atomically
 from fewshot_lab.images.boxes import load_boxes
 from fewshot_lab.images.errors import UnreadableImage
@@ -46,16 +44,6 @@ def relink_grid(file: Path, slide: Path) -> None:
     """Write into a grid's file that its slide lies elsewhere now."""
     moved = replace(load_grid(file), slide=str(slide))
     write_atomically(file, reference_bytes(moved, indent=1))
-
-
-def read_tile(file: Path, number: int) -> Image.Image:
-    """Return a tile of a grid's file as RGB.
-
-    Raises
-    ------
-    UnreadableImage
-    """
-    return load_grid(file).read(number)
 
 
 def pixel_file(file: Path) -> Path:

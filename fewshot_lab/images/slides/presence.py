@@ -1,13 +1,12 @@
 """Which slides lie in what somebody wants to bring in, told before anything is read."""
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from fewshot_lab.images.file_types import has_picture_suffix, is_noise, needs_a_look
-from fewshot_lab.images.folder import list_folder, shown
+from fewshot_lab.images.file_types import has_picture_suffix, needs_a_look
+from fewshot_lab.images.folder import list_folder, shown, walk
 from fewshot_lab.images.slides.slide_files import SLIDE_SUFFIXES, is_slide, slide_series
 
 MOST_NAMES = 20_000
@@ -56,17 +55,11 @@ def _files(source: Path, *, at_a_glance: bool) -> Iterator[tuple[str, Path]]:
     elif not at_a_glance:
         yield from list_folder(source).files
     else:
-        for number, file in enumerate(_walk(source)):
+        for number, file in enumerate(walk(source)):
             if number >= MOST_NAMES:
                 return
             if has_picture_suffix(file.name) or needs_a_look(file.name):
                 yield shown(file.relative_to(source)), file
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    for where, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not is_noise(name))
-        yield from (Path(where, name) for name in sorted(names) if not is_noise(name))
 
 
 def _series(file: Path) -> str | None:
