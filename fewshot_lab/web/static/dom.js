@@ -111,6 +111,32 @@ export function iconButton(name, label, onclick, attributes = {}) {
   return button("ws-icon-button", { "aria-label": label, title: label, onclick, ...attributes }, icon(name));
 }
 
+/**
+ * @param {string} label
+ * @param {[min: number, max: number, step: number]} range
+ * @param {(value: number) => void} act
+ * @param {Attributes} [attributes]
+ */
+export function slider(label, [min, max, step], act, attributes = {}) {
+  const oninput = () => act(field.valueAsNumber);
+  // A value comes after the limits: before, it would be rounded to others.
+  const limits = { type: "range", class: "ws-range", min, max, step };
+  /** @type {HTMLInputElement} */
+  const field = h("input", { ...limits, "aria-label": label, oninput, ...attributes });
+  return field;
+}
+
+/**
+ * @param {string} label
+ * @param {(value: string) => void} act
+ * @param {HTMLElement[]} [options]
+ */
+export function select(label, act, options = []) {
+  /** @type {HTMLSelectElement} */
+  const field = h("select", { class: "ws-select", "aria-label": label, onchange: () => act(field.value) }, options);
+  return field;
+}
+
 const figures = new Intl.NumberFormat("en-US");
 /** @param {number} n */
 export const count = (n) => figures.format(n);

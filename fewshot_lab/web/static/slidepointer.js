@@ -19,12 +19,14 @@ export class SlidePointer {
     canvas.addEventListener("pointerup", (event) => this.release(event));
     canvas.addEventListener("pointercancel", () => this.drop());
     canvas.addEventListener("pointerleave", () => view.card.hide());
-    /** @param {WheelEvent} event */
-    this.wheel = (event) => {
-      event.preventDefault();
-      view.zoomBy(Math.exp(-Math.sign(event.deltaY) * Math.min(0.4, Math.abs(event.deltaY) / 300)), this.at(event));
-    };
-    canvas.addEventListener("wheel", this.wheel, { passive: false });
+    canvas.addEventListener("wheel", (event) => this.turn(event), { passive: false });
+  }
+
+  /** @param {WheelEvent} event */
+  turn(event) {
+    event.preventDefault();
+    const step = Math.sign(event.deltaY) * Math.min(0.4, Math.abs(event.deltaY) / 300);
+    this.view.zoomBy(Math.exp(-step), this.at(event));
   }
 
   /** @param {MouseEvent} event */
@@ -107,9 +109,5 @@ export class SlidePointer {
     if (double && row >= 0) return view.onOpen(row);
     if (double) return view.fit();
     model.pick("point", row < 0 ? [] : [row]);
-  }
-
-  close() {
-    this.view.canvas.removeEventListener("wheel", this.wheel);
   }
 }

@@ -1,7 +1,7 @@
 // @ts-check
 // A whole slide with its tiles in the colours of the map: pan and zoom, click a tile, and back to it.
 
-import { afterPaint, h, refill, setText } from "./dom.js";
+import { afterPaint, h, refill, select, setText, slider } from "./dom.js";
 import { HoverCard } from "./hovercard.js";
 import { around, fitted, inBounds, zoomedTo } from "./slidegeometry.js";
 import { SlidePainter } from "./slidepainter.js";
@@ -46,26 +46,14 @@ export class SlideView {
     this.place = /** @type {SlidePlace} */ ({ x: 0, y: 0, scale: 1 });
     this.isFitted = true;
     this.box = /** @type {number[] | null} */ (null);
-    /** @type {HTMLSelectElement} */
-    this.choice = h("select", {
-      class: "ws-select",
-      "aria-label": "Slide",
-      onchange: () => this.openSlide(this.choice.value),
-    });
+    this.choice = select("Slide", (key) => this.openSlide(key));
     this.counts = h("span", { class: "ws-slide-count" });
-    this.opacity = h("input", {
-      type: "range",
-      class: "ws-range",
-      min: "0",
-      max: "1",
-      step: "0.05",
-      value: String(preferences.get("tile-strength", 0.6)),
-      "aria-label": "How strongly tiles are coloured",
-      oninput: () => {
-        preferences.set("tile-strength", Number(this.opacity.value));
-        this.draw();
-      },
-    });
+    const setStrength = (/** @type {number} */ value) => {
+      preferences.set("tile-strength", value);
+      this.draw();
+    };
+    const stored = { value: preferences.get("tile-strength", 0.6) };
+    this.opacity = slider("How strongly tiles are coloured", [0, 1, 0.05], setStrength, stored);
     this.canvas = h("canvas", {});
     this.status = h("p", { class: "ws-slide-status", role: "status", hidden: true });
     this.bar = h("div", { class: "ws-slide-bar" });
@@ -264,7 +252,6 @@ export class SlideView {
 
   close() {
     this.pieces?.close();
-    this.pointer.close();
     this.observer.disconnect();
   }
 }
