@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import PAPER, Pool, fit, one_blas_thread, paper_answers
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.evaluation.few_shot_curve import Curve, _summarise
+from fewshot_lab.evaluation.few_shot_curve import Curve, summarise
 from fewshot_lab.evaluation.few_shot_protocol import (
     DEFAULT,
     Answer,
@@ -100,7 +100,7 @@ def nshot(
                     for name, answer in one.items():
                         answers.setdefault((each.name, name), []).append(answer)
                     done += 1
-            _summarise(curve, answers, code, test_groups, shots, len(rows_of), protocol)
+            summarise(curve, answers, code, test_groups, shots, len(rows_of), protocol)
             sizes = np.bincount(code[apart.rest])
             curve.short += [
                 {"shots": shots, "class": name, "drawn": int(size)}
