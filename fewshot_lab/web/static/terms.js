@@ -10,9 +10,9 @@ const meanings = /** @type {Map<string, string>} */ (new Map());
 let forms = /** @type {RegExp | null} */ (null);
 let listening = false;
 
-/** @param {Record<string, string>} known every form of a word, in small letters, and its meaning */
-export function learnTerms(known) {
-  for (const [word, meaning] of Object.entries(known)) meanings.set(word, meaning);
+/** @param {Record<string, string>} terms every form of a word, in small letters, and its meaning */
+export function learnTerms(terms) {
+  for (const [word, meaning] of Object.entries(terms)) meanings.set(word, meaning);
   const longestFirst = [...meanings.keys()].sort((a, b) => b.length - a.length);
   const escaped = longestFirst.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
   forms = new RegExp(`(?<![\\w-])(${escaped.join("|")})(?![\\w-])`, "gi");

@@ -20,6 +20,6 @@ export function currentTheme() {
  */
 export function chooseTheme(theme, pages) {
   const paths = pages.map((page) => new URL(page, document.baseURI).pathname);
-  const kept = [location.pathname, ...paths].every((path) => store(keyOf(path), JSON.stringify(theme)));
-  if (kept) location.reload(); // else as the system
+  const isStored = [location.pathname, ...paths].every((path) => store(keyOf(path), JSON.stringify(theme)));
+  if (isStored) location.reload(); // else as the system
 }

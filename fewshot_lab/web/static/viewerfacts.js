@@ -83,10 +83,10 @@ export class ViewerFacts {
       ...opinions.map((opinion) => [opinion.annotator, this.opinionText(opinion)]),
       ["Id", facts.id],
     ];
-    const known = lines.filter(([, value]) => !["", null, undefined, false].includes(/** @type {any} */ (value)));
+    const filled = lines.filter(([, value]) => !["", null, undefined, false].includes(/** @type {any} */ (value)));
     refill(
       this.facts,
-      known.map(([key, value]) => [h("dt", {}, String(key)), h("dd", {}, String(value))]),
+      filled.map(([key, value]) => [h("dt", {}, String(key)), h("dd", {}, String(value))]),
     );
   }
 

@@ -88,10 +88,10 @@ export class ViewerSequence {
     const { api, model, pane } = this.viewer;
     const { row } = pane;
     const id = model.ids[row];
-    const known = this.sequence?.ids.indexOf(id) ?? -1;
-    if (known >= 0) {
+    const place = this.sequence?.ids.indexOf(id) ?? -1;
+    if (place >= 0) {
       // Slices that look the same are one image: the place that one stepped to is kept.
-      if (this.sequence?.ids[this.at] !== id) this.at = known;
+      if (this.sequence?.ids[this.at] !== id) this.at = place;
       this.draw();
       return;
     }
