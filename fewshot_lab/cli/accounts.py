@@ -1,12 +1,11 @@
 """Who may do what: accounts of the server, members of a project."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import ProjectName, Verbs, app, open_project, option
+from fewshot_lab.cli.options import CsvOut, ProjectName, Verbs, app, open_project, option
 from fewshot_lab.cli.records import tell_journal
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
@@ -78,9 +77,7 @@ def remove(name: Name) -> None:
     tell({"removed": name}, f"{name} is signed out and can no longer sign in.")
 
 
-def journal(
-    out: Annotated[Path | None, option("The CSV to write; the screen by default.")] = None,
-) -> None:
+def journal(out: CsvOut = None) -> None:
     """Write who signed in or failed to, invitations, and projects made and deleted, as CSV."""
     from fewshot_lab.accounts import server_journal
 

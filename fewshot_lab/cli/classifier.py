@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.labels import CsvOut
-from fewshot_lab.cli.options import NoMark, ProjectName, app, open_project, option
+from fewshot_lab.cli.options import CsvOut, NoMark, ProjectName, app, open_project, option
 from fewshot_lab.cli.reporting import progress, tell, tell_table
 from fewshot_lab.words import plural, share_of
 

@@ -6,11 +6,9 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import NoMark, ProjectName, app, open_project, option
+from fewshot_lab.cli.options import CsvOut, NoMark, ProjectName, app, open_project, option
 from fewshot_lab.cli.reporting import table, tell, tell_table
 from fewshot_lab.words import first_few, plural
-
-CsvOut = Annotated[Path | None, option("The CSV to write; stdout by default.")]
 
 
 @app.command()

@@ -31,13 +31,9 @@ def _use_home(home: Path | None) -> Path | None:
     return home
 
 
-Home = Annotated[
-    Path | None, option("The folder that holds the projects.", "--home", callback=_use_home)
-]
-
-
-Json = Annotated[bool, option("One JSON object on stdout.", "--json")]
-JobFolder = Annotated[Path | None, typer.Option("--job", hidden=True)]
+Home = Annotated[Path | None, option("The folder that holds the projects.", callback=_use_home)]
+Json = Annotated[bool, option("One JSON object on stdout.")]
+JobFolder = Annotated[Path | None, typer.Option(hidden=True)]
 
 
 @dataclass(frozen=True)
@@ -167,10 +163,10 @@ NoMark = Annotated[
     bool,
     option(
         "Leave out the mark that tells spreadsheets that a CSV file is UTF-8.",
-        "--no-bom",
         callback=_leave_out_mark,
     ),
 ]
+CsvOut = Annotated[Path | None, option("The CSV to write; the screen by default.")]
 ProjectName = Annotated[
     str, typer.Argument(metavar="PROJECT", show_default=False, help="The project's name.")
 ]
