@@ -45,9 +45,7 @@ def serve(
             metavar="accounts|proxy|openid",
         ),
     ] = None,
-    no_sign_in: Annotated[
-        bool, option("Let other machines in although nobody signs in.", "--no-sign-in")
-    ] = False,
+    no_sign_in: Annotated[bool, option("Let other machines in although nobody signs in.")] = False,
     proxy_header: Annotated[
         str | None,
         option(
@@ -88,7 +86,7 @@ def serve(
         set_import_roots(import_root)
     if sign_in is None and (trusted_proxy or openid_secrets):
         sign_in = "proxy" if trusted_proxy else "openid"
-    given = {
+    variables = {
         "SIGN_IN": sign_in,
         "NO_SIGN_IN": "1" if no_sign_in else None,
         "PROXY_HEADER": proxy_header,
@@ -97,7 +95,7 @@ def serve(
         "OPENID_CLAIM": openid_claim,
         "IDLE_MINUTES": idle_minutes and str(idle_minutes),
     }
-    os.environ |= {f"FEWSHOT_LAB_{name}": value for name, value in given.items() if value}
+    os.environ |= {f"FEWSHOT_LAB_{name}": value for name, value in variables.items() if value}
     settings = accounts.sign_in()
     if settings.way == "proxy":
         # The address that counts is the socket's, not one that a header tells.
