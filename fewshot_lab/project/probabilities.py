@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fewshot_lab.classifiers import evenly_spread
 from fewshot_lab.evaluation import (
     NEAR,
     PoolProbabilities,
@@ -198,10 +199,7 @@ def _likeness(
     labelled = project.require_embeddings().matrix(training_ids)
     # Nor is a reference test set looked at.
     fresh = np.array([i not in labels.labels for i in others], bool) & ~labels.pool.away
-    fresh_rows = np.flatnonzero(fresh)
-    fresh_rows = fresh_rows[
-        np.linspace(0, len(fresh_rows) - 1, min(len(fresh_rows), SAMPLE)).astype(np.int64)
-    ]
+    fresh_rows = evenly_spread(np.flatnonzero(fresh), SAMPLE)
     reference = make_reference(project.pool.prepare, labelled, X.at(fresh_rows), share=share * NEAR)
     similarity = None
     if reference is not None and len(others):
