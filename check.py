@@ -7,8 +7,8 @@ JavaScript (npm) and the docs, as CI does.
 ``python check.py --quick``
     ruff, mypy and the tests that take minutes together: for every commit.
 ``python check.py --exhaustive``
-    Also the tests that take minutes each, and by room the share of the code that the unit tests
-    ran: before a release.
+    Also the tests that take minutes each, and by room the share of the code that the tests ran:
+    before a release.
 ``python check.py --no-browser``
     All but the tests in a browser.
 ``python check.py tests/store -x``
@@ -106,7 +106,7 @@ def print_coverage(python: str, data: Path) -> None:
         room[0] += file["summary"]["covered_lines"]
         room[1] += file["summary"]["num_statements"]
     rooms["in all"] = [sum(lines) for lines in zip(*rooms.values(), strict=True)]
-    print("\nLines that the unit tests ran, by room")
+    print("\nLines that the tests ran, by room")
     for room, (ran, lines) in rooms.items():
         low = f"  below {ENOUGH} %" if 100 * ran < ENOUGH * lines else ""
         print(f"{room:18}{ran:6} of {lines:6}{100 * ran / max(lines, 1):7.1f} %{low}", flush=True)

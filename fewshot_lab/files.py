@@ -49,6 +49,14 @@ def write_atomically(path: Path, data: bytes | memoryview, *, lasting: bool = Tr
             beside.unlink(missing_ok=True)
 
 
+def expanded(path: Path | str) -> Path:
+    """Return a path with its "~" replaced; one that names nobody here stays as it was typed."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def keep_if_possible(path: Path, data: bytes | memoryview) -> None:
     """Write what can be made again; on a full disk or a read-only medium it is not kept."""
     with suppress(OSError):

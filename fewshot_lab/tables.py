@@ -6,6 +6,7 @@ known by their names in any case.
 """
 
 import csv
+import io
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -88,7 +89,8 @@ def read_rows(path: Path) -> list[tuple[int, list[str]]]:
         text = _decoded(path.read_bytes())
     if "\0" in text[:4096]:
         raise FewshotLabError(f"{path.name} is not a CSV with a header line.")
-    lines = text.splitlines(keepends=True)
+    # Not splitlines(): a name may hold what only Unicode calls the end of a line.
+    lines = io.StringIO(text, newline="").readlines()
     skipped = 0
     delimiter = None
     if lines and (named := re.fullmatch(r'"?sep=(.)"?\s*', lines[0])):  # for a spreadsheet's eyes

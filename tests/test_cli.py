@@ -116,9 +116,8 @@ def test_from_a_folder_to_predictions(terminal, home, cells, tmp_path):
     assert {row["decision"] for row in rows} <= {"decided", "referred"}
     acting = terminal.json("evaluate", "probabilities", "blood", "--target-error", "0.1", "--keep")
     assert acting["evidence"] == "out-of-fold" and acting["settings"]["target_error"] == 0.1
-    assert "not drawn at random" in acting["threshold"]["sentence"] or (
-        acting["threshold"]["rule"] == "none"
-    )
+    assert acting["threshold"]["rule"] == "estimated"
+    assert "on images that were not drawn at random" in acting["threshold"]["sentence"]
     code, _, err = terminal("evaluate", "confounders", "blood")
     assert code == 1 and "No suspected confounder is named" in err
     code, _, err = terminal("evaluate", "confounders", "blood", "--column", "site")

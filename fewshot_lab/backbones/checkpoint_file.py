@@ -17,6 +17,7 @@ from fewshot_lab.backbones.networks import register, skeleton
 from fewshot_lab.backbones.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from fewshot_lab.backbones.timm_config import preprocessing_of
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import expanded
 
 SEPARATOR = "::"
 """Between a file and the architecture it is of: ``weights.pth::vit_small_patch16_224``."""
@@ -39,7 +40,7 @@ class FileBackbone(Backbone):
     def __init__(
         self, path: Path, architecture: str | None = None, *, name: str | None = None
     ) -> None:
-        self.path = path.expanduser().absolute()
+        self.path = expanded(path).absolute()
         metadata = SHIPPED.get(name or "", {}) | metadata_of(self.path)
         fitting = architecture or metadata.get("architecture")
         from_paper = False

@@ -10,7 +10,7 @@ from fewshot_lab.backbones.card import Card
 from fewshot_lab.backbones.checkpoints import SUFFIXES
 from fewshot_lab.backbones.staged_backbone import SUFFIX, StagedBackbone, split_name
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.files import while_unchanged
+from fewshot_lab.files import expanded, while_unchanged
 from fewshot_lab.home import RUNS, home
 from fewshot_lab.words import did_you_mean
 
@@ -87,7 +87,7 @@ def _find(name: str) -> Backbone:
     if name.startswith(catalogue.PREFIX):
         return timm_models.TimmBackbone(timm_models.card_of(name.removeprefix(catalogue.PREFIX)))
     file, _, architecture = name.partition("::")
-    if Path(file).suffix.lower() in SUFFIXES or Path(file).expanduser().is_file():
+    if Path(file).suffix.lower() in SUFFIXES or expanded(file).is_file():
         return _file(Path(file), architecture or None)
     known = [*_fixed_names(), *_runs(), *(card.name for card in catalogue.TIMM)]
     raise FewshotLabError(f"There is no backbone {name!r}{_close(name, known)}")
@@ -104,7 +104,7 @@ def file_named(text: str) -> Path | None:
         return None
     file = Path(name.partition("::")[0])
     is_path = len(file.parts) > 1 or "\\" in name or file.suffix.lower() in SUFFIXES
-    file = file.expanduser().absolute()
+    file = expanded(file).absolute()
     return file if is_path or file.is_file() else None
 
 
@@ -139,7 +139,7 @@ def _shipped() -> dict[str, Path]:
 
 
 def _file(path: Path, architecture: str | None = None, name: str | None = None) -> Backbone:
-    path = path.expanduser().absolute()
+    path = expanded(path).absolute()
     if not path.is_file():
         raise FewshotLabError(f"There is no file {path}.")
     return _opened(path, architecture, name)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fewshot_lab.cells import CSV_MARK
+from fewshot_lab.files import expanded
 
 if TYPE_CHECKING:
     from fewshot_lab.project import Project
@@ -26,7 +27,7 @@ def option(help: str, *names: str, **settings: Any) -> Any:
 def _use_home(home: Path | None) -> Path | None:
     """Set the folder for everything in this process, and for what it starts."""
     if home is not None:
-        os.environ["FEWSHOT_LAB_HOME"] = str(home.expanduser().absolute())
+        os.environ["FEWSHOT_LAB_HOME"] = str(expanded(home).absolute())
     return home
 
 

@@ -12,6 +12,7 @@ import typer
 from fewshot_lab.cli.options import ProjectName, answer, app, open_project, option
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import expanded
 
 
 @app.command()
@@ -80,7 +81,7 @@ def serve(
     from fewshot_lab.project import folders
 
     if log_file is not None:
-        os.environ["FEWSHOT_LAB_LOG"] = str(log_file.expanduser().absolute())
+        os.environ["FEWSHOT_LAB_LOG"] = str(expanded(log_file).absolute())
     for folder in folders(None):
         clear_drops(folder)  # of imports that were killed
     if import_root:
@@ -92,7 +93,7 @@ def serve(
         "NO_SIGN_IN": "1" if no_sign_in else None,
         "PROXY_HEADER": proxy_header,
         "TRUSTED_PROXY": " ".join(trusted_proxy) if trusted_proxy else None,
-        "OPENID_SECRETS": openid_secrets and str(openid_secrets.expanduser().absolute()),
+        "OPENID_SECRETS": openid_secrets and str(expanded(openid_secrets).absolute()),
         "OPENID_CLAIM": openid_claim,
         "IDLE_MINUTES": idle_minutes and str(idle_minutes),
     }

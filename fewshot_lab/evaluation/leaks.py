@@ -187,7 +187,6 @@ def check_folds(
     names, code = np.unique(groups.astype(str), return_inverse=True)
     part = (folds > -2).any(axis=0)
     size = np.bincount(code[part], minlength=len(names))
-    several = size > 1
     sides: dict[int, tuple[set[int], set[int]]] = {}
     for fold in folds:
         low = np.full(len(names), np.iinfo(np.int64).max)
@@ -195,13 +194,13 @@ def check_folds(
         inside = fold > -2
         np.minimum.at(low, code[inside], fold[inside])
         np.maximum.at(high, code[inside], fold[inside])
-        torn = several & (high > low)
-        for g in np.flatnonzero(torn):
+        for g in np.flatnonzero(high > low):
             of_group = np.flatnonzero((code == g) & inside)
-            held = of_group[fold[of_group] >= 0]
+            own = fold[of_group]
+            held = of_group[own >= 0]
             leaking[held] = True
             # Whatever is in no fold, or another, trained while these were held out.
-            others = of_group[fold[of_group] != fold[held[0]]] if len(held) else of_group
+            others = of_group[(own[:, None] != np.unique(fold[held])).any(axis=1)]
             tested, trained = sides.setdefault(int(g), (set(), set()))
             tested.update(held.tolist())
             trained.update(others.tolist())

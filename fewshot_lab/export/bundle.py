@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export.bundle_place import FILES
 from fewshot_lab.export.facts import FORMAT
+from fewshot_lab.files import expanded
 from fewshot_lab.images import Candidate, Refused, read_rgb
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class Bundle:
         FewshotLabError
             It is missing, damaged, or not a bundle.
         """
-        path = Path(source).expanduser()
+        path = expanded(source)
         if path.is_dir():
             return cls(path, path.name, threads=threads)
         if not path.is_file():

@@ -33,7 +33,7 @@ from fewshot_lab.export.skops_file import dump
 from fewshot_lab.export.tables import labels_used_csv
 from fewshot_lab.export.templating import render
 from fewshot_lab.export.tile_settings import tile_settings
-from fewshot_lab.files import to_json
+from fewshot_lab.files import expanded, to_json
 from fewshot_lab.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def export_bundle(
     """
     began = time.monotonic()
     accepted = check_backbone(project.backbone.card, licence_accepted, accepted_by)
-    target = Path.cwd() / Path(folder).expanduser()
+    target = Path.cwd() / expanded(folder)
     only_zip = target.suffix.lower() == ".zip"
     home = target.with_suffix("") if only_zip else target
     zip_path = target if only_zip else (home.with_name(f"{home.name}.zip") if zip else None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fewshot_lab.errors import FewshotLabError, as_sentence
 from fewshot_lab.export.facts import gather_facts
 from fewshot_lab.export.templating import render
-from fewshot_lab.files import write_atomically
+from fewshot_lab.files import expanded, write_atomically
 from fewshot_lab.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def write_report(
     FewshotLabError
         No classifier can be fitted, or the file cannot be written.
     """
-    path = Path(out).expanduser().absolute()
+    path = expanded(out).absolute()
     if path.suffix.lower() not in (".html", ".htm"):
         raise FewshotLabError(f"The report is a web page: give {path.name} the extension .html.")
     if not path.parent.is_dir():

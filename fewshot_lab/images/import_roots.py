@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import expanded
 from fewshot_lab.home import MARKER, RUNS, home
 
 VARIABLE = "FEWSHOT_LAB_IMPORT_ROOTS"
@@ -73,7 +74,7 @@ def set_import_roots(folders: Sequence[Path]) -> None:
         Where one is no folder that can be opened.
     """
     for folder in folders:
-        if not folder.expanduser().is_dir():
+        if not expanded(folder).is_dir():
             raise FewshotLabError(f"{folder} is not a folder: images cannot be imported from it.")
-    absolute = (str(folder.expanduser().absolute()) for folder in folders)
+    absolute = (str(expanded(folder).absolute()) for folder in folders)
     os.environ[VARIABLE] = os.pathsep.join(absolute)

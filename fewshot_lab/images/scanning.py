@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import expanded
 from fewshot_lab.images.archive import ArchiveListing, list_archive, unpack
 from fewshot_lab.images.candidates import Candidate, ListedFile, Refused, Scan
 from fewshot_lab.images.clip_scan import ClipScan
@@ -219,4 +220,4 @@ def _is_container(source: Path) -> bool:
 
 def _absolute(path: Path) -> Path:
     """Make a path absolute and take ".." out; links stay as the user named them."""
-    return Path(os.path.normpath(path.expanduser().absolute()))
+    return Path(os.path.normpath(expanded(path).absolute()))

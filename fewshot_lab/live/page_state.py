@@ -20,6 +20,7 @@ from fewshot_lab.live.image_order import ImageOrder
 from fewshot_lab.live.label_codes import LabelCodes, current_codes
 from fewshot_lab.live.session import LiveSession
 from fewshot_lab.project import Project, backbone_offer
+from fewshot_lab.store import MAX_CLASSES
 
 T = TypeVar("T")
 KEPT_VERSIONS = 64
@@ -148,10 +149,17 @@ class PageState:
         key = self.project.splits.revision, len(self.order().ids)
         return self.cached("columns", key, self.project.store.columns)
 
-    def has(self, field: str) -> bool:
-        """Say whether any image has a "reference" label or a "group"."""
-        store = self.project.store
-        return self.cached(("has", field), len(self.order().ids), lambda: store.has_any(field))
+    def has_groups(self) -> bool:
+        """Say whether any image has a group."""
+        return self.cached("groups", len(self.order().ids), self.project.store.has_groups)
+
+    def reference_names(self) -> list[str]:
+        """Return the names of the reference labels, up to one more than classes there can be.
+
+        They tell nothing of any one image.
+        """
+        key, most = len(self.order().ids), MAX_CLASSES + 1
+        return self.cached("reference names", key, lambda: self.project.store.reference_names(most))
 
     def codes(self, order: ImageOrder) -> LabelCodes:
         """Return every image's label as it is now."""

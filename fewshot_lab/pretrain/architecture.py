@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.backbones import SUFFIXES, cards, find, register_networks
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import expanded
 from fewshot_lab.pretrain.adapters import attention_blocks
 from fewshot_lab.words import did_you_mean
 
@@ -64,7 +64,7 @@ def resize_of(backbone: str, start: str) -> str:
 
 
 def _is_file(start: str) -> bool:
-    path = Path(start.partition("::")[0]).expanduser()
+    path = expanded(start.partition("::")[0])
     return path.suffix.lower() in SUFFIXES or path.is_file()
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from fewshot_lab.files import write_atomically
+from fewshot_lab.files import expanded, write_atomically
 from fewshot_lab.home import RUNS, home
 from fewshot_lab.pretrain.checkpoints import stored_checkpoints
 
@@ -154,7 +154,7 @@ def teacher_head(state: Mapping[str, Any]) -> PretrainedHead | None:
 def _of_file(start: str) -> PretrainedHead | None:
     import argparse
 
-    path = Path(start.partition("::")[0]).expanduser()
+    path = expanded(start.partition("::")[0])
     if not path.is_file() or path.suffix == ".safetensors":
         return None
     try:

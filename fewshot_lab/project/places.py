@@ -25,10 +25,9 @@ def folder_of(name: str, home: Path | str | None) -> Path:
     return (Path(home) if home is not None else _home.home()) / name
 
 
-def existing(name: str, home: Path | str | None) -> Path:
+def existing(name: str, home: Path | str | None) -> Path | None:
     """Return the folder of a project that is there, even one that a copy named "blood (2)"."""
-    there = {folder.name: folder for folder in folders(home)}
-    return there.get(name) or folder_of(name, home)
+    return next((folder for folder in folders(home) if folder.name == name), None)
 
 
 def folders(home: Path | str | None, *, damaged: bool = False) -> Iterable[Path]:

@@ -27,6 +27,7 @@ from fewshot_lab.project.slides import GRIDS
 from fewshot_lab.project.studies import Studies
 from fewshot_lab.project.training import ProjectCore
 from fewshot_lab.store import Store
+from fewshot_lab.words import shortened
 
 if TYPE_CHECKING:
     from fewshot_lab.images import ClipSettings, ManifestColumns, SliceStep, Tiling
@@ -240,10 +241,10 @@ class Project(ProjectCore):
         """
         as_path = Path(name)
         folder = as_path if as_path.is_absolute() else existing(str(name), home)
-        if not (folder / MARKER).exists():
+        if folder is None or not (folder / MARKER).exists():
             names = [p.name for p in folders(home)]
             known = f" There are: {', '.join(names[:10])}." if names else " There are none yet."
-            raise NoProject(f"There is no project named {str(name)!r}.{known}")
+            raise NoProject(f"There is no project named {shortened(str(name), 64)!r}.{known}")
         return cls(folder, Store.open(*database(folder)))
 
     @classmethod

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import expanded
 from fewshot_lab.project.base import ProjectFolder
 
 
@@ -51,7 +52,7 @@ def relink(project: ProjectFolder, old: str, new: Path) -> Relinked:
     )
     from fewshot_lab.images.slides import relink_grid
 
-    new = new.expanduser().absolute()
+    new = expanded(new).absolute()
     if not new.is_dir():
         raise FewshotLabError(f"There is no folder at {new}; check the path.")
     moves: dict[str, str] = {}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import expanded
 from fewshot_lab.images import UnreadableImage, read_rgb
 from fewshot_lab.jobs import change_spec
 from fewshot_lab.pretrain import (
@@ -187,7 +188,7 @@ def resolve_start(start: str) -> str:
     with suppress(FewshotLabError):
         return f"run:{find_run(start).name}"
     file, mark, architecture = start.partition("::")
-    path = Path(file).expanduser()
+    path = expanded(file)
     return f"{path.absolute()}{mark}{architecture}" if path.is_file() else start
 
 

@@ -23,7 +23,7 @@ from fewshot_lab.pretrain import (
 )
 from fewshot_lab.runs.rank_notes import first_ending, forget_endings
 from fewshot_lab.runs.run_folder import IMAGES, new_folder, read_images, write_images
-from fewshot_lab.runs.squeue import SUBMITTED, cancel_queued, in_queue, queue_state
+from fewshot_lab.runs.squeue import SUBMITTED, cancel_queued, in_queue, launch_error, queue_state
 from fewshot_lab.words import did_you_mean
 
 
@@ -95,7 +95,11 @@ class Run:
             status = queue_state(self.folder, status)
         if status.state == "lost":
             again = f"from step {step:,}" if step else "from the start"
-            why = first_ending(self.folder) or "The process was ended from outside."
+            why = (
+                first_ending(self.folder)
+                or launch_error(self.folder, self.log())
+                or "The process was ended from outside."
+            )
             if "resumed, it goes on" not in why:
                 why = f"{why.rstrip('.')}; resumed, it goes on {again}."
             status = replace(status, state="failed", message=why)

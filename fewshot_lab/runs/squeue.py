@@ -18,6 +18,7 @@ SUBMITTED = "slurm.json"
 _ENDED_BY_SLURM = 60.0
 _WAITING = ("PENDING", "REQUEUED", "REQUEUE_HOLD", "CONFIGURING", "SPECIAL_EXIT")
 _REASONS = {
+    "None": "for its turn",
     "Resources": "for free nodes",
     "Priority": "behind other jobs",
     "BeginTime": "some two minutes to begin again",
@@ -120,7 +121,8 @@ def queue_state(folder: Path, status: Status) -> Status:
         entry = squeue(number)
     except LookupError:
         return status
-    if entry is not None and entry[0] in _GONE:
+    # What a node that has gone leaves may be completing for minutes.
+    if entry and (entry[0] in _GONE or (entry[0] == "COMPLETING" and status.state != "stopped")):
         entry = None
     if status.state == "stopped" and not (entry and (entry[0] in _WAITING or _began_again(folder))):
         ending = f"{status.message} Slurm is ending job {number}, or queues it again."
@@ -132,12 +134,20 @@ def queue_state(folder: Path, status: Status) -> Status:
     state, reason = entry
     if state in _WAITING:
         word = re.sub(r"[()]", "", reason)
-        why = f"{_REASONS[word]} ({word})" if word in _REASONS else f"({word})"
+        why = f"{_REASONS.get(word, '')} ({word})".lstrip().removesuffix(" (None)")
         return replace(status, state="queued", message=f"Slurm job {number} waits {why}.")
     if status.state in ("lost", "queued", "stopped"):
         word = "is starting" if state == "RUNNING" else f"is {state.lower()}"
         return replace(status, state="running", message=f"Slurm job {number} {word}.")
     return status
+
+
+def launch_error(folder: Path, log: str) -> str:
+    """Return why srun could not start a process on a node, by its log; empty if it could."""
+    failed = re.findall(
+        rf"Task launch for StepId={job_id(folder)}\.\d+ failed on node ([^:]+): (.+)", log
+    )
+    return "Slurm could not start it on the node {} ({})".format(*failed[-1]) if failed else ""
 
 
 def _began_again(folder: Path) -> bool:

@@ -249,11 +249,18 @@ class Images:
                 names.update(dict.fromkeys(json.loads(meta)))
         return list(names)
 
-    def has_any(self, name: str) -> bool:
-        """Say whether any image has a "group" or a "reference"."""
-        query = select(images.c.ordinal).where(_OWN[name].is_not(None)).limit(1)
+    def has_groups(self) -> bool:
+        """Say whether any image has a group."""
+        query = select(images.c.ordinal).where(images.c.grp.is_not(None)).limit(1)
         with self._database.read() as connection:
             return connection.execute(query).first() is not None
+
+    def reference_names(self, most: int) -> list[str]:
+        """Return what the images' references are, by name; ``most`` at the most."""
+        name = images.c.reference
+        query = select(name).where(name.is_not(None)).distinct().order_by(name).limit(most)
+        with self._database.read() as connection:
+            return list(connection.scalars(query))
 
     def column(self, name: str) -> dict[str, str | float]:
         """Return a metadata column by image id, also "group" and "reference"."""

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from fewshot_lab.errors import FewshotLabError, as_sentence
-from fewshot_lab.files import while_unchanged, write_atomically
+from fewshot_lab.files import expanded, while_unchanged, write_atomically
 from fewshot_lab.images import ClipSettings, ManifestColumns, SliceStep, Tiling, holds_dicom
 from fewshot_lab.images.slides import FoundSlide, slides_in
 from fewshot_lab.jobs import clear_drops
@@ -26,6 +26,8 @@ from fewshot_lab.words import count, plural, size
 LOOKED_AT = 5000
 LOOKED_INTO = 200
 """Files of a folder whose first bytes say whether they are slides."""
+LONGEST_PART, LONGEST_SUFFIX = 200, 12
+"""Bytes of a name, of the 255 that a disk takes: while it is written it is longer."""
 CONTAINERS = {".zip": "zip", ".npz": "npz", ".csv": "csv", ".tsv": "csv"}
 
 
@@ -72,7 +74,7 @@ def look(text: str) -> Source:
     FewshotLabError
         Where there is nothing, or it may not be read.
     """
-    path = Path(text.strip().strip("'\"")).expanduser()
+    path = expanded(text.strip().strip("'\""))
     if not path.is_absolute():
         raise FewshotLabError(f"Type the full path, from its root: {path.absolute()}?")
     confine(path)
@@ -202,11 +204,19 @@ def dropped_file(dropped: Dropped) -> Iterator[Path]:
 def safe_path(name: str) -> Path:
     """Return a relative path that stays inside its folder, whatever the browser sent."""
     parts = [
-        re.sub(r'[\x00-\x1f<>:"|?*]', "_", part)[:200]
+        _short(re.sub(r'[\x00-\x1f<>:"|?*]', "_", part))
         for part in PurePosixPath(name.replace("\\", "/")).parts
         if part not in ("/", "..", ".")
     ]
     return Path(*parts) if parts else Path("unnamed")
+
+
+def _short(name: str) -> str:
+    """Return a name in as many bytes as a disk takes, its extension kept."""
+    suffix = PurePosixPath(name).suffix
+    suffix = suffix if len(suffix) < LONGEST_SUFFIX else ""
+    stem = name.removesuffix(suffix).encode(errors="ignore")
+    return stem[: LONGEST_PART - len(suffix.encode())].decode(errors="ignore") + suffix
 
 
 def _free(path: Path) -> Path:

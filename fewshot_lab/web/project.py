@@ -62,8 +62,8 @@ def _beside_log(state: PageState) -> dict[str, Any]:
         "strategy": _if_known(lambda: strategy_of(project), None),
         "columns": state.columns(),
         "views": saved_views(store),
-        "has_reference": state.has("reference"),
-        "has_group": state.has("group"),
+        "reference_names": state.reference_names(),
+        "has_group": state.has_groups(),
         "slides": len(slide_index(state).slides),
         "jobs": [_job_row(job) for job in jobs.list_jobs(project.folder)[7::-1]],
     }

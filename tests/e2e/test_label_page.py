@@ -200,6 +200,13 @@ def test_the_first_class_is_named_in_place_and_typing_labels_nothing(
     field = page.get_by_label("Name of a new class")
     expect(field).to_have_attribute("placeholder", "Name your first class")
     expect(field).to_be_focused()
+    offer = page.get_by_role("button", name="Use the 8 imported names")
+    offer.click()
+    expect(page.locator(".ws-class .ws-name")).to_have_text(project.store.reference_names(9))
+    for _ in range(8):
+        page.keyboard.press("Control+z")
+    expect(offer).to_be_visible()
+    field.focus()
     page.keyboard.type("sux 1")
     assert field.input_value() == "sux 1"
     page.keyboard.press("Enter")

@@ -32,7 +32,7 @@ HEADER = ("file", "diagnosis", "patient_id", "age", "site")
 ROWS = [
     ("img/a.png", "naevus", "007", "41", "arm"),
     ("img/b.png", "melanoma", "008", "63.5", ""),
-    ("img/größe.png", "", "", "", "leg, left"),
+    ("img/größe.png", "", "", "", "leg,\vleft"),  # what a database writes for a new line
 ]
 
 
@@ -56,7 +56,7 @@ def test_delimiters_and_encodings_are_recognised(folder, delimiter, encoding):
     assert [(c.path, c.reference, c.group, c.meta) for c in found] == [
         ("img/a.png", "naevus", "007", {"age": 41.0, "site": "arm"}),
         ("img/b.png", "melanoma", "008", {"age": 63.5}),
-        ("img/größe.png", None, None, {"site": "leg, left"}),
+        ("img/größe.png", None, None, {"site": "leg,\vleft"}),
     ]
     assert found[0].file == folder / "img/a.png"
 

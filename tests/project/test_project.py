@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from fewshot_lab import FewshotLabError, Project
+from fewshot_lab.errors import NoProject
 from fewshot_lab.images import ManifestColumns
 from fewshot_lab.images.demo import draw_demo
 from fewshot_lab.project import project as project_file
@@ -74,8 +75,9 @@ def test_an_unknown_path_stores_nothing(project):
 def test_names_and_missing_projects_are_told_in_a_sentence(project, tmp_path):
     with pytest.raises(FewshotLabError, match="already a project named 'blood'"):
         Project.create("blood", home=tmp_path)
-    with pytest.raises(FewshotLabError, match="There are: blood"):
-        Project.open("bone", home=tmp_path)
+    for name in ("bone", "../up", "", "a/b", "\0", "x" * 300):  # an address names anything
+        with pytest.raises(NoProject, match=r"no project named '.{0,64}'\. There are: blood"):
+            Project.open(name, home=tmp_path)
     for name in ("../up", "", "a/b", ".hidden", "x" * 65):
         with pytest.raises(FewshotLabError, match="cannot be a project's name"):
             Project.create(name, home=tmp_path)

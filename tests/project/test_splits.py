@@ -196,6 +196,17 @@ def test_the_test_set_can_be_chosen_or_turned_off(project):
         splits.set_threshold(0.5)
 
 
+def test_a_chosen_threshold_holds_until_it_is_taken_back(project):
+    splits = project.splits
+    by_the_pool = splits.grouping.threshold
+    splits.set_threshold(0.975)
+    assert splits.chosen_threshold == 0.975
+    assert splits.grouping.threshold.sentence == "97.5 %: chosen by hand."
+    splits.set_threshold(None)
+    assert splits.chosen_threshold is None
+    assert splits.grouping.threshold == by_the_pool
+
+
 def test_a_stratified_draw_is_weighted_back(project):
     project.labels.add({ident(i): ("a", "b")[i % 2] for i in range(40)}, "kim")
     drawn = project.audit.draw(30, stratify="predicted")

@@ -219,6 +219,22 @@ def test_a_job_in_the_queue_is_not_submitted_again(
     assert (status.state, status.message) == ("running", "Slurm job 77 is starting.")
     slurm_says("", 1)  # no answer is no news
     assert run.status().state == "queued"
+    slurm_says("PENDING|(None)", 0)
+    assert run.status().message == "Slurm job 77 waits for its turn."
+
+    # A node that Slurm holds for idle and that has gone: srun's own words, of this job alone.
+    (run.folder / "log.txt").write_text(
+        "srun: error: Task launch for StepId=76.0 failed on node n1: Invalid credential\n"
+        "srun: error: Task launch for StepId=77.0 failed on node n2: Socket timed out\n"
+        "srun: launch/slurm: _step_signal: Terminating StepId=77.0\n"
+    )
+    slurm_says("COMPLETING|n2", 0)
+    status = run.status()
+    assert (status.state, status.message) == (
+        "failed",
+        "Slurm could not start it on the node n2 (Socket timed out); resumed, it goes on from "
+        "the start.",
+    )
 
 
 def test_resumed_it_asks_for_the_same_nodes_unless_told_otherwise(

@@ -4,7 +4,7 @@ import pytest
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.store import MAX_CLASSES, Store
-from fewshot_lab.store.colours import FIRST_EIGHT, colour_for
+from fewshot_lab.store.colours import FIRST_EIGHT, _lab, colour_for
 
 from .annotators import Annotator, now, undoable
 
@@ -123,6 +123,22 @@ def test_colours(store: Store, kim: Annotator) -> None:
     for wrong in ("red", "#12345", "#12345g"):
         with pytest.raises(FewshotLabError, match="#RRGGBB"):
             store.recolour_class(b, wrong, **kim.says())
+
+
+@pytest.mark.parametrize(
+    ("colour", "lab"),  # as published for sRGB's primaries under D65
+    [
+        ("#FF0000", (53.24, 80.09, 67.20)),
+        ("#00FF00", (87.73, -86.18, 83.18)),
+        ("#0000FF", (32.30, 79.19, -107.86)),
+        ("#FFFFFF", (100, 0, 0)),
+        ("#010101", (0.274, 0, 0)),
+    ],
+)
+def test_colours_are_compared_as_the_eye_sees_them(
+    colour: str, lab: tuple[float, float, float]
+) -> None:
+    assert _lab(colour) == pytest.approx(lab, abs=0.05)
 
 
 def luminance(colour: str) -> float:

@@ -3,7 +3,7 @@
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fewshot_lab.errors import FewshotLabError
@@ -64,7 +64,10 @@ def test_rows_keep_what_was_given(store: Store) -> None:
     assert store.columns() == ["stain", "age", "Größe"]
     assert store.column("age") == {image(60): 61.5}
     assert store.column("reference") == {image(60): "band"}
-    assert store.has_any("reference") and store.has_any("group")
+    assert store.has_groups()
+    store.add_images([picture(n, reference="abz"[n % 3]) for n in range(5)])
+    assert store.reference_names(9) == ["a", "b", "band", "z"]
+    assert store.reference_names(2) == ["a", "b"]
     assert store.column("nothing") == {}
 
 
@@ -168,6 +171,7 @@ def test_settings_hold_what_json_holds(store: Store, address: tuple[str, str | N
     assert store.get("bad") is None
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.tuples(st.sampled_from("abc"), st.integers(0, 9)),
                        st.tuples(st.integers(0, 2**62), st.integers(0, 2**62))))  # fmt: skip
 def test_known_files_are_a_mapping(known: dict[tuple[str, int], tuple[int, int]]) -> None:

@@ -17,7 +17,7 @@ from fewshot_lab.project import Project
 from fewshot_lab.runs import create_run, list_runs
 from fewshot_lab.ui import run_words, runs_table
 
-from .conftest import words
+from .conftest import unmarked, words
 
 pytestmark = pytest.mark.slow
 
@@ -154,7 +154,7 @@ def test_whether_it_helps_is_said_with_its_doubt() -> None:
     paired = run_words.helping_html([first, last])
     assert "It helps" in paired
     assert "+7.5 points (+1.0 to +14.0) against the frozen start's 50.0 %" in paired
-    alone = run_words.helping_html([first])
+    alone = unmarked(run_words.helping_html([first]))
     assert "The frozen start: kNN 50.0 %" in alone
     assert "points" not in alone
     without = [{"rank": 9.0, "knn": None}, {"rank": 8.0, "knn": None}]

@@ -45,8 +45,9 @@ def test_a_path_that_does_not_exist_names_what_does(tmp_path: Path) -> None:
 
 
 def test_a_relative_path_is_refused() -> None:
-    with pytest.raises(FewshotLabError, match="full path"):
-        look("cells")
+    for typed in ("cells", "~nobody-of-this-name/cells"):
+        with pytest.raises(FewshotLabError, match="full path"):
+            look(typed)
 
 
 def test_a_path_outside_the_roots_is_refused_before_it_is_looked_at(
@@ -106,6 +107,14 @@ def test_images_and_a_zip_dropped_together_are_both_imported(tmp_path: Path) -> 
 def test_nothing_dropped_is_said(tmp_path: Path) -> None:
     with pytest.raises(FewshotLabError, match="Drop some files"):
         keep_drop([], tmp_path)
+
+
+def test_a_long_name_is_kept_with_its_extension_however_many_bytes_its_letters_take(
+    tmp_path: Path,
+) -> None:
+    (kept,) = keep_drop([Drop("細" * 250 + ".png"), Drop("n" * 250 + ".png")], tmp_path)
+    names = sorted(path.name for path in kept.iterdir())
+    assert [name[0] + name[-4:] for name in names] == ["n.png", "細.png"]
 
 
 @given(st.text(max_size=60))

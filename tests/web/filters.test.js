@@ -42,7 +42,13 @@ function page(codes = [0, 0, 0, 0, 0], { confidence = [0, 0, 0, 0, 0], predicted
       return { head, arrays: { values } };
     },
   };
-  const overview = { stamp: "a", classes: CLASSES, columns: ["site", "taken"], has_reference: true, has_group: false };
+  const overview = {
+    stamp: "a",
+    classes: CLASSES,
+    columns: ["site", "taken"],
+    reference_names: ["a", "b"],
+    has_group: false,
+  };
   model.update({
     head: {
       images: { from: 0, n: 5 },

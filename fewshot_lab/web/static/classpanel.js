@@ -22,6 +22,8 @@ const COMPACT_FROM = 11;
 const NARROW = 104,
   WIDE = 142;
 const TWO_LINES_TO = 13;
+// As many as the server takes.
+const MOST_CLASSES = 50;
 const WHO_EDITS = "Seniors and owners change the classes.";
 
 export class ClassPanel {
@@ -60,14 +62,22 @@ export class ClassPanel {
     this.caption = h("span", { class: "ws-caption" });
     this.editButton = button("ws-link", { onclick: () => openClassEditor(this) }, "Edit");
     this.field = this.nameField();
+    this.offer = button("ws-link", { hidden: true, onclick: () => this.addReferenceNames() });
     this.element = h(
       "section",
       { class: "ws-class-panel", "aria-label": "Classes" },
       h("header", {}, h("h2", {}, "Classes"), this.caption, this.editButton),
       this.list,
-      h("div", { class: "ws-add" }, editable ? this.field : h("span", { class: "ws-caption" }, WHO_EDITS)),
+      h(
+        "div",
+        { class: "ws-add" },
+        ...(editable ? [this.field, this.offer] : [h("span", { class: "ws-caption" }, WHO_EDITS)]),
+      ),
     );
-    model.on("classes", () => this.draw());
+    model.on("classes", () => {
+      this.draw();
+      this.drawOffer();
+    });
     onFontsLoaded(this.element, () => {
       this.font = this.drawn = "";
       this.draw();
@@ -102,6 +112,20 @@ export class ClassPanel {
     if (!name) return;
     field.value = "";
     if (!(await this.changes.make({ do: "add", name })) && !field.value) field.value = name;
+  }
+
+  /** While there is no class: the names of the reference labels, which give no image a label. */
+  drawOffer() {
+    const { classes, overview } = this.model;
+    const names = overview?.reference_names ?? [];
+    this.offer.hidden = classes.length > 0 || names.length < 2 || names.length > MOST_CLASSES;
+    setText(this.offer, `Use the ${names.length} imported names`);
+    this.offer.title = `${names.join(", ")}. These become the classes. No image gets a label.`;
+  }
+
+  async addReferenceNames() {
+    this.offer.hidden = true;
+    for (const name of this.model.overview?.reference_names ?? []) await this.changes.make({ do: "add", name });
   }
 
   draw() {

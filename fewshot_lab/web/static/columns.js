@@ -58,7 +58,7 @@ export class Columns {
   stored() {
     const { overview } = this.model;
     if (!overview) return [];
-    const special = [overview.has_reference && "@reference", overview.has_group && "@group"];
+    const special = [overview.reference_names.length > 0 && "@reference", overview.has_group && "@group"];
     return [...special.filter((name) => name !== false), ...overview.columns];
   }
 

@@ -113,7 +113,8 @@ export interface Overview {
   strategy: { setting: string; switched: boolean; title: string; sentence: string } | null;
   columns: string[];
   views: SavedView[];
-  has_reference: boolean;
+  /** Of the reference labels, in their order; up to one more than classes there can be. */
+  reference_names: string[];
   has_group: boolean;
   /** How many whole slides its images are tiles of. */
   slides: number;
