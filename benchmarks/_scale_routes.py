@@ -100,7 +100,7 @@ def key(n: int, d: int, clock: Clock) -> None:
     clock.figures["key to colours"], clock.figures["refit of it"] = map(float, both)
 
 
-def given(n: int, d: int, clock: Clock) -> None:
+def drawn_pairs(n: int, d: int, clock: Clock) -> None:
     """Write near-duplicates that are drawn, in place of the search: it takes hours for millions."""
     from fewshot_lab.project import near_duplicates
 
@@ -123,7 +123,7 @@ def given(n: int, d: int, clock: Clock) -> None:
 
 
 STEPS: dict[str, Callable[[int, int, Clock], None]] = {
-    "given": given,
+    "given": drawn_pairs,
     "page": page,
     "key": key,
 }

@@ -189,16 +189,18 @@ def umap(n: int, d: int, clock: Clock) -> None:
     project = Project.open(NAME)
     with clock("UMAP"):
         layout = project.make_map()
-    clock.figures["neighbours kept on the map"] = kept(project.vectors(layout.ids), layout.xy)
+    clock.figures["neighbours kept on the map"] = neighbours_kept(
+        project.vectors(layout.ids), layout.xy
+    )
     project.close()
 
 
-def kept(matrix: np.ndarray, xy: np.ndarray, k: int = 15, images: int = 500) -> float:
+def neighbours_kept(matrix: np.ndarray, xy: np.ndarray, k: int = 15, images: int = 500) -> float:
     """Return the share of an image's nearest that are among its nearest on the map, too."""
-    asked = np.random.default_rng(1).choice(len(matrix), min(images, len(matrix)), replace=False)
-    _, near = build_index(matrix, kind="flat", device="cpu").search(matrix[asked], k + 1)
+    rows = np.random.default_rng(1).choice(len(matrix), min(images, len(matrix)), replace=False)
+    _, near = build_index(matrix, kind="flat", device="cpu").search(matrix[rows], k + 1)
     shares = []
-    for row, there in zip(asked.tolist(), near.tolist(), strict=True):
+    for row, there in zip(rows.tolist(), near.tolist(), strict=True):
         squared = ((xy - xy[row]) ** 2).sum(axis=1)
         here = np.argpartition(squared, k + 1)[: k + 1].tolist()
         shares.append(len((set(here) & set(there)) - {row}) / k)

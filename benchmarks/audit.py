@@ -41,7 +41,7 @@ class Trial:
         self.y, self.code, self.pool = y[inside], code[inside], Pool(X[inside])
         self.fresh, self.y_fresh = X[~inside], y[~inside]
         self.n = len(self.y)
-        self.audit, self.known = np.zeros(self.n, bool), np.zeros(self.n, bool)
+        self.audit, self.labelled = np.zeros(self.n, bool), np.zeros(self.n, bool)
         self.design: Draw = []
         self.grouped = len(np.unique(self.code)) < self.n
 
@@ -65,7 +65,7 @@ class Trial:
             )
             self.audit[[r for rows, *_ in units for r in rows]] = True
         self.design.append(told)
-        self.known |= self.audit
+        self.labelled |= self.audit
 
     def further(self, n: int) -> None:
         """Put n further images of the drawn groups into the audit set, and label them."""
@@ -83,10 +83,10 @@ class Trial:
             for draw in self.design
         ]
         self.audit[rows] = True
-        self.known |= self.audit
+        self.labelled |= self.audit
 
     def fit(self):
-        rows = np.flatnonzero(self.known & ~self.held)
+        rows = np.flatnonzero(self.labelled & ~self.held)
         if len(np.unique(self.y[rows])) < 2:
             return None, rows
         groups = self.code[rows].astype(str).astype(object)
@@ -108,7 +108,7 @@ class Trial:
         if fitted is not None:
             p, ids = fitted.pool_probabilities(self.pool), fitted.class_ids
         place = {int(c): k for k, c in enumerate(ids)}
-        trains = self.known & ~self.held
+        trains = self.labelled & ~self.held
         labelled = np.array(
             [place.get(int(c), 0) if t else -1 for c, t in zip(self.y, trains, strict=True)]
         )
@@ -117,7 +117,7 @@ class Trial:
             self.pool,
             [str(i) for i in range(self.n)],
             labelled=labelled,
-            eligible=~self.known & ~self.held,
+            eligible=~self.labelled & ~self.held,
             probabilities=p,
             class_ids=[int(c) for c in ids],
             names=[str(c) for c in ids],
@@ -125,7 +125,7 @@ class Trial:
             n=BATCH - AUDIT,
             seed=step,
         )
-        self.known[[int(s.image_id) for s in found]] = True
+        self.labelled[[int(s.image_id) for s in found]] = True
 
     def outcome(self, *, stratified: bool) -> dict[str, tuple[float, ...]]:
         """Return of each figure estimate, truth, whether it is held, naive and unweighted."""
@@ -143,7 +143,7 @@ class Trial:
         found = test_figures(
             self.y[at], predicted[at], ids, weights=w, groups=self.code[at], strata=strata
         )
-        kind = np.where(self.known, self.y, predicted)
+        kind = np.where(self.labelled, self.y, predicted)
         self.lacking = groups_lacking(
             kind, self.code, ids, groups=len(np.unique(self.code[at])), images=len(at)
         )

@@ -58,7 +58,7 @@ SLOW = 2.0
 API = api_url("cells")
 
 
-class Kept(logging.Handler):
+class ErrorLog(logging.Handler):
     """Keeps whatever the server would write into its log as an error."""
 
     def __init__(self) -> None:
@@ -78,9 +78,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--port", type=int, default=0)
     arguments = parser.parse_args()
-    kept = Kept()
+    errors = ErrorLog()
     for name in (None, "uvicorn", "uvicorn.error"):  # these hand nothing up
-        logging.getLogger(name).addHandler(kept)
+        logging.getLogger(name).addHandler(errors)
     problems: list[str] = []
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
@@ -92,7 +92,7 @@ def main() -> None:
         os.environ["FEWSHOT_LAB_SIGN_IN"] = "accounts"
         problems += over_a_socket(hostile, arguments.wire, arguments.port)
         problems += unreadable(hostile.image_ids)
-    problems += [f"in the log: {record}" for record in kept.records]
+    problems += [f"in the log: {record}" for record in errors.records]
     print(f"{time.monotonic() - began:.0f} s; {len(problems)} problems")
     for problem in problems[:40]:
         print("---", problem)

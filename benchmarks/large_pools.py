@@ -83,7 +83,7 @@ def session_of(n: int, home: Path) -> tuple[Any, Any, np.ndarray, list[int]]:
 def refits(n: int) -> dict[str, float]:
     """Return the medians of some refits."""
     from fewshot_lab.live import Snapshot
-    from fewshot_lab.live.refit import Asked, Refit
+    from fewshot_lab.live.refit import Refit, RefitSettings
     from fewshot_lab.store import LabelAction
     from fewshot_lab.web.frames import Message
 
@@ -105,12 +105,12 @@ def refits(n: int) -> dict[str, float]:
 
         for k in range(CLASSES):
             label(k, PER_CLASS)
-        asked, refit = Asked.of(project), Refit(project)
+        settings, refit = RefitSettings.of(project), Refit(project)
         last = Snapshot(rev=0, position=-1, ids=images.ids, row=images.view.row)
         times = []
         for turn in range(REFITS + 2):
             wall, cpu = time.perf_counter(), time.process_time()
-            done = refit.of(images, asked, last, quick=True, check=lambda _: None)
+            done = refit.of(images, settings, last, quick=True, check=lambda _: None)
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
             fields = dict(done.fields)
             began = time.process_time()

@@ -26,7 +26,7 @@ import numpy as np  # noqa: E402
 from _drawn import drawn  # noqa: E402
 
 
-def kept(matrix: np.ndarray, xy: np.ndarray) -> float:
+def neighbours_kept(matrix: np.ndarray, xy: np.ndarray) -> float:
     """Return the share of neighbours that the map keeps."""
     rows = np.random.default_rng(1).choice(len(matrix), min(1000, len(matrix)), replace=False)
     unit = matrix.astype(np.float32)
@@ -55,15 +55,15 @@ def ours(matrix: np.ndarray) -> dict[str, float]:
         preparing = time.perf_counter() - prepared
         first = 0.0
 
-        def told(stage: str, done: int, total: int | None) -> None:
+        def progress(stage: str, done: int, total: int | None) -> None:
             nonlocal first
             if not first and load_map(base / "map") is not None:
                 first = time.perf_counter() - BEGAN - preparing
 
         embeddings = open_embeddings(base)
-        made = make_map(embeddings, base / "map", progress=told)
+        made = make_map(embeddings, base / "map", progress=progress)
         whole = time.perf_counter() - BEGAN - preparing
-        return {"first": first, "umap": whole, "kept": kept(matrix, made.xy)}
+        return {"first": first, "umap": whole, "kept": neighbours_kept(matrix, made.xy)}
 
 
 def umap_alone(matrix: np.ndarray) -> dict[str, float]:
@@ -74,22 +74,22 @@ def umap_alone(matrix: np.ndarray) -> dict[str, float]:
 
     xy = umap.UMAP(metric="cosine", random_state=0).fit_transform(matrix.astype(np.float32))
     whole = time.perf_counter() - BEGAN
-    return {"first": whole, "umap": whole, "kept": kept(matrix, xy)}
+    return {"first": whole, "umap": whole, "kept": neighbours_kept(matrix, xy)}
 
 
 def child(which: str, file: str) -> None:
     matrix = np.load(file)
     peak_before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # The measure of quality needs memory of its own, so the peak is taken before it.
-    global kept
-    measure, peak = kept, 0.0
+    global neighbours_kept
+    measure, peak = neighbours_kept, 0.0
 
     def after_peak(vectors: np.ndarray, xy: np.ndarray) -> float:
         nonlocal peak
         peak = max(peak_before, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
         return measure(vectors, xy)
 
-    kept = after_peak
+    neighbours_kept = after_peak
     said = ours(matrix) if which == "ours" else umap_alone(matrix)
     print(json.dumps(said | {"megabytes": peak / 1024}))
 

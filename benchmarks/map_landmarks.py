@@ -16,7 +16,7 @@ import time
 import numpy as np
 from _drawn import drawn
 from _embeddings import embeddings, mean_and_half
-from _scale_steps import kept
+from _scale_steps import neighbours_kept
 
 from fewshot_lab.classifiers import Pool
 from fewshot_lab.embeddings import umap_layout, umap_map
@@ -28,7 +28,7 @@ def measured(matrix: np.ndarray, landmarks: int, seed: int) -> tuple[float, floa
     began = time.process_time()
     xy = umap_map(matrix, seed=seed).xy
     seconds = time.process_time() - began
-    return seconds, kept(matrix, xy)
+    return seconds, neighbours_kept(matrix, xy)
 
 
 def main() -> None:

@@ -24,7 +24,7 @@ NEW = 500
 MARGIN = 1e-4
 
 
-class Given(ClassifierMixin, BaseEstimator):
+class PassThrough(ClassifierMixin, BaseEstimator):
     """A classifier whose input is its answer."""
 
     def fit(self, X, y):
@@ -54,7 +54,7 @@ def of_mapie(p: np.ndarray, y: np.ndarray, coverage: float, new: np.ndarray) -> 
     from mapie.classification import SplitConformalClassifier
 
     theirs = SplitConformalClassifier(
-        Given().fit(p, y), confidence_level=coverage, conformity_score="lac", prefit=True
+        PassThrough().fit(p, y), confidence_level=coverage, conformity_score="lac", prefit=True
     )
     return theirs.conformalize(p, y).predict_set(new)[1][:, :, 0]
 

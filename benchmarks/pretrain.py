@@ -105,7 +105,7 @@ def ours(recipe: Recipe, rows: list[RunImage], home: Path, name: str) -> dict:
     }
 
 
-def theirs(recipe: Recipe, rows: list[RunImage], home: Path, workers: int) -> dict:
+def by_lightly(recipe: Recipe, rows: list[RunImage], home: Path, workers: int) -> dict:
     """Train by lightly's parts, put together as in its example."""
     import copy
 
@@ -240,14 +240,14 @@ def main() -> None:
         f"{options.workers} loading processes, {options.seeds} seeds; "
         f"load of the machine {os.getloadavg()[0]:.1f}"
     )
-    mine, other = [], []
+    own, other = [], []
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         for seed in range(options.seeds):
             seeded = recipe.changed(seed=seed)
-            mine.append(apart(ours, seeded, rows, home, f"ours-{seed}"))
-            other.append(apart(theirs, seeded, rows, home, options.workers))
-            for result, whose in ((mine[-1], "ours"), (other[-1], "lightly")):
+            own.append(apart(ours, seeded, rows, home, f"ours-{seed}"))
+            other.append(apart(by_lightly, seeded, rows, home, options.workers))
+            for result, whose in ((own[-1], "ours"), (other[-1], "lightly")):
                 print(
                     f"seed {seed}, {whose}: {result['rate']:.1f} images/s, "
                     f"{result['processor']:.1f} per CPU second, kNN {result['knn']['value']:.3f}",
@@ -272,21 +272,21 @@ def main() -> None:
     head = f"{'images/s':>8} {'ratio':>8} {'/CPU s':>10} {'ratio':>8} {'kNN':>8}"
     print(f"\n{'':<34} {head}")
     print(line("lightly", other))
-    print(line("ours, the same work", mine))
+    print(line("ours, the same work", own))
     print(line("ours, first 4 stages at rest", resting))
-    print(f"{'frozen start':<34} {'':>36} {mine[0]['start']['value']:>9.3f}")
+    print(f"{'frozen start':<34} {'':>36} {own[0]['start']['value']:>9.3f}")
     if options.seeds > 1:
-        gaps = [a["knn"]["value"] - b["knn"]["value"] for a, b in zip(mine, other, strict=True)]
+        gaps = [a["knn"]["value"] - b["knn"]["value"] for a, b in zip(own, other, strict=True)]
         half = stats.t.ppf(0.975, len(gaps) - 1) * np.std(gaps, ddof=1) / len(gaps) ** 0.5
         middle = float(np.mean(gaps))
         print(
             f"\nkNN, ours less lightly's: {100 * middle:+.1f} points "
             f"({100 * (middle - half):+.1f} to {100 * (middle + half):+.1f}, {len(gaps)} seeds)"
         )
-    split = {key: np.mean([each["split"][key] for each in mine]) for key in mine[0]["split"]}
+    split = {key: np.mean([each["split"][key] for each in own]) for key in own[0]["split"]}
     total = sum(split.values())
     shares = ", ".join(f"{k} {100 * v / total:.0f} %" for k, v in split.items())
-    print(f"ours: {shares}; the images decoded once in {mine[0]['decoding']:.1f} s")
+    print(f"ours: {shares}; the images decoded once in {own[0]['decoding']:.1f} s")
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def peer(name: str) -> Choose:
     from skactiveml.base import SkactivemlClassifier
     from skactiveml.pool import Badge, CoreSet, ProbCover, TypiClust
 
-    class Given(SkactivemlClassifier):
+    class FixedProbabilities(SkactivemlClassifier):
         """Hand our probabilities to it."""
 
         def __init__(self, p=None, classes=None, missing_label=np.nan, random_state=None):
@@ -77,7 +77,7 @@ def peer(name: str) -> Choose:
                 rows = np.random.default_rng(seed).permutation(np.flatnonzero(eligible))[:n]
             else:
                 placed = np.concatenate([X, np.arange(len(X))[:, None]], axis=1)
-                clf = Given(probabilities, classes=np.arange(probabilities.shape[1]))
+                clf = FixedProbabilities(probabilities, classes=np.arange(probabilities.shape[1]))
                 query = Badge(random_state=seed, clf_embedding_flag_name=None)
                 rows = query.query(placed, y, clf, fit_clf=True, batch_size=n)
         return [Suggestion(ids[r], name, name) for r in rows]

@@ -109,14 +109,14 @@ def main() -> None:
         mean = np.mean([np.mean(v) for (h, _), v in pairs.items() if h == home])
         lowest = min((np.mean(v), o) for (h, o), v in pairs.items() if h == home)
         print(
-            f"{home}: own flagged {told(own[home], len(seeds))}; of another kind {100 * mean:.1f} "
-            f"%, least {100 * lowest[0]:.1f} % ({lowest[1]})",
+            f"{home}: own flagged {in_words(own[home], len(seeds))}; of another kind "
+            f"{100 * mean:.1f} %, least {100 * lowest[0]:.1f} % ({lowest[1]})",
             flush=True,
         )
     everything = [hit for hits in own.values() for hit in hits]
     means = {pair: float(np.mean(v)) for pair, v in pairs.items()}
     good = sum(value >= 0.95 for value in means.values())
-    print(f"all: own flagged {told(everything, len(seeds))}")
+    print(f"all: own flagged {in_words(everything, len(seeds))}")
     average, least = np.mean(list(means.values())), min(means.values())
     print(
         f"{len(means)} ordered pairs of another kind: on average {100 * average:.1f} % flagged, "
@@ -197,7 +197,7 @@ def drawn(images: Images, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray
     return labelled, np.setdiff1d(split.rest, labelled), split.test
 
 
-def told(hits: list[bool], draws: int) -> str:
+def in_words(hits: list[bool], draws: int) -> str:
     """Write a share with its interval; draws of one set are worth their images once."""
     share, n = float(np.mean(hits)), len(hits) / draws
     interval = wilson(share * n, n)

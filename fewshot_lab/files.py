@@ -5,7 +5,9 @@ import io
 import json
 import math
 import os
+import shutil
 import sys
+import time
 import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -63,6 +65,19 @@ def keep_if_possible(path: Path, data: bytes | memoryview) -> None:
         write_atomically(path, data)
 
 
+def clear_leftovers(folder: Path, pattern: str, is_leftover: Callable[[Path], bool]) -> None:
+    """Remove what killed work left beside its result: nothing was written to it for an hour."""
+    for left in folder.glob(pattern):
+        with suppress(OSError):  # somebody else's
+            if left.stat().st_mtime < time.time() - 3600 and is_leftover(left):
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+
+
+def nearest_existing(path: Path) -> Path:
+    """Return a path, or the first folder above it that is there."""
+    return next((each for each in (path, *path.parents) if each.exists()), Path(path.anchor))
+
+
 def while_unchanged(
     maxsize: int,
 ) -> Callable[[Callable[[Path, *Ts], T]], Callable[[Path, *Ts], T]]:
@@ -76,15 +91,15 @@ def while_unchanged(
 
     def remembering(make: Callable[[Path, *Ts], T]) -> Callable[[Path, *Ts], T]:
         @lru_cache(maxsize)
-        def kept(size: int, changed: int, path: Path, *args: *Ts) -> T:
+        def answer(size: int, changed: int, path: Path, *args: *Ts) -> T:
             return make(path, *args)
 
         @wraps(make)
-        def asked(path: Path, /, *args: *Ts) -> T:
+        def remembered(path: Path, /, *args: *Ts) -> T:
             status = path.stat()
-            return kept(status.st_size, status.st_mtime_ns, path, *args)
+            return answer(status.st_size, status.st_mtime_ns, path, *args)
 
-        return asked
+        return remembered
 
     return remembering
 

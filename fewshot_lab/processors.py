@@ -3,7 +3,7 @@
 import os
 import sys
 
-_kept_to_share = False
+_on_own_cores = False
 
 
 def processors() -> int:
@@ -15,7 +15,7 @@ def processors() -> int:
     here = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     if "SLURM_PROCID" in os.environ and (of_task := _number("SLURM_CPUS_PER_TASK")):
         here = min(here, of_task)
-    return here if _kept_to_share else max(1, here // max(1, _number("LOCAL_WORLD_SIZE")))
+    return here if _on_own_cores else max(1, here // max(1, _number("LOCAL_WORLD_SIZE")))
 
 
 def keep_to_share() -> None:
@@ -24,15 +24,15 @@ def keep_to_share() -> None:
     Else a thread that brings one's message waits behind another one's computing, for 4 ms at a
     time. Slurm binds its tasks by itself.
     """
-    global _kept_to_share
+    global _on_own_cores
     world = _number("LOCAL_WORLD_SIZE")
-    if sys.platform != "linux" or world < 2 or _kept_to_share:
+    if sys.platform != "linux" or world < 2 or _on_own_cores:
         return
     allowed, rank = sorted(os.sched_getaffinity(0)), _number("LOCAL_RANK")
     share = len(allowed) // world
     if share:
         os.sched_setaffinity(0, allowed[rank * share : (rank + 1) * share])
-        _kept_to_share = True
+        _on_own_cores = True
 
 
 def _number(name: str) -> int:

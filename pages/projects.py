@@ -3,12 +3,12 @@
 import streamlit as st
 
 from fewshot_lab.project import Project
-from fewshot_lab.ui import cards, pages, session, visitor
+from fewshot_lab.ui import cards, pages, visitor
 from fewshot_lab.ui.first_start import make_demo
 from fewshot_lab.ui.on_error import alert
 
 infos, damaged = Project.survey()
-infos = [info for info in infos if not session.is_hidden(info.name)]
+infos = [info for info in infos if visitor.may("look", info.name)]
 may_create = visitor.may("create")
 
 asking = False

@@ -13,7 +13,7 @@ from fewshot_lab.acting import acting
 
 LONGEST = 12 * 3600
 """Seconds after which one signs in again, however busy."""
-KEPT = 32 * 86400
+KEPT_SECONDS = 32 * 86400
 """Seconds: longer than any cookie that could come back lasts."""
 REMEMBERED = 2.0
 """For so many seconds the database is not asked again."""
@@ -100,7 +100,7 @@ def adopt(key: str, name: str, began: float, idle: int, *, touch: bool = True) -
 def _store(key: str, name: str, began: int) -> None:
     now = int(time.time())
     with accounts_database().write() as connection, acting(name):
-        connection.execute(delete(sessions).where(sessions.c.began < now - KEPT))
+        connection.execute(delete(sessions).where(sessions.c.began < now - KEPT_SECONDS))
         connection.execute(delete(sessions).where(sessions.c.key == key))
         connection.execute(sessions.insert().values(key=key, name=name, began=began, seen=now))
         note_in(connection, "sign-in")

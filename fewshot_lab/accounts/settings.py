@@ -72,21 +72,21 @@ def sign_in() -> SignIn:
     FewshotLabError
         For settings that cannot be.
     """
-    given = os.environ.get
-    way = given(SIGN_IN) or "off"
+    setting = os.environ.get
+    way = setting(SIGN_IN) or "off"
     if way not in WAYS:
         raise FewshotLabError(f"{SIGN_IN} must be one of {', '.join(WAYS)}; it is {way!r}.")
-    minutes = given(IDLE_MINUTES) or "30"
+    minutes = setting(IDLE_MINUTES) or "30"
     if not minutes.isdecimal() or not 1 <= int(minutes) <= 720:
         raise FewshotLabError(f"{IDLE_MINUTES} must be 1 to 720; it is {minutes!r}.")
-    secrets = given(OPENID_SECRETS)
+    secrets = setting(OPENID_SECRETS)
     settings = SignIn(
         way=way,
         idle=60 * int(minutes),
-        header=given(PROXY_HEADER) or "X-Forwarded-User",
-        proxies=tuple(_network(text) for text in (given(TRUSTED_PROXY) or "").split()),
+        header=setting(PROXY_HEADER) or "X-Forwarded-User",
+        proxies=tuple(_network(text) for text in (setting(TRUSTED_PROXY) or "").split()),
         secrets=Path(secrets) if secrets else None,
-        claim=given(OPENID_CLAIM) or "email",
+        claim=setting(OPENID_CLAIM) or "email",
     )
     if way == "proxy" and not settings.proxies:
         raise FewshotLabError(

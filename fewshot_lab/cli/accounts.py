@@ -1,12 +1,11 @@
 """Who may do what: accounts of the server, members of a project."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import ProjectName, Verbs, app, open_project, option
+from fewshot_lab.cli.options import CsvOut, ProjectName, Verbs, app, open_project, option
 from fewshot_lab.cli.records import tell_journal
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
@@ -39,7 +38,7 @@ def invite(
 
 def administrator(
     name: Name,
-    no: Annotated[bool, option("No longer.", "--no")] = False,
+    no: Annotated[bool, option("No longer.")] = False,
 ) -> None:
     """Make somebody an administrator of this server, however they sign in."""
     from fewshot_lab import accounts
@@ -53,9 +52,9 @@ def list_people() -> None:
     """List everybody who is known to this server."""
     from fewshot_lab import accounts
 
-    known = accounts.known_people()
-    result = {"people": [asdict(person) for person in known]}
-    if not known:
+    persons = accounts.known_people()
+    result = {"people": [asdict(person) for person in persons]}
+    if not persons:
         text = "There are no accounts yet: 'accounts invite NAME --administrator' is the first."
         tell(result, text)
         return
@@ -65,7 +64,7 @@ def list_people() -> None:
             "administrator" if person.administrator else "",
             "invited" if person.invited else "password set" if person.has_password else "",
         ]
-        for person in known
+        for person in persons
     ]
     tell(result, table(["name", "role", "account"], rows))
 
@@ -78,9 +77,7 @@ def remove(name: Name) -> None:
     tell({"removed": name}, f"{name} is signed out and can no longer sign in.")
 
 
-def journal(
-    out: Annotated[Path | None, option("The CSV to write; the screen by default.")] = None,
-) -> None:
+def journal(out: CsvOut = None) -> None:
     """Write who signed in or failed to, invitations, and projects made and deleted, as CSV."""
     from fewshot_lab.accounts import server_journal
 

@@ -15,7 +15,6 @@ def backbones(
         list[str] | None,
         option(
             "Two or more; the others are compared with the first. Missing embeddings are made.",
-            "--backbone",
         ),
     ] = None,
     shots: Annotated[

@@ -15,7 +15,7 @@ from fewshot_lab.words import share
 @app.command(name="try-backbone", hidden=True)
 def try_backbone(
     project: ProjectName,
-    backbone: Annotated[str, option("The one to compare with.", "--backbone")],
+    backbone: Annotated[str, option("The one to compare with.")],
     now: Now = False,
 ) -> None:
     """Embed by another backbone and compare both on the same labels; switches nothing."""
@@ -33,7 +33,7 @@ def try_backbone(
 def compare_backbones(
     project: ProjectName,
     backbone: Annotated[list[str] | None, typer.Option("--backbone")] = None,
-    behind: Annotated[bool, option("Give way to everything else.", "--behind")] = False,
+    behind: Annotated[bool, option("Give way to everything else.")] = False,
     now: Now = False,
 ) -> None:
     """Say whether another backbone of the app is better on the labels."""

@@ -6,8 +6,7 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.labels import CsvOut
-from fewshot_lab.cli.options import NoMark, ProjectName, app, open_project, option
+from fewshot_lab.cli.options import CsvOut, NoMark, ProjectName, app, open_project, option
 from fewshot_lab.cli.reporting import progress, tell, tell_table
 from fewshot_lab.words import plural, share_of
 
@@ -16,7 +15,6 @@ ClassifierName = Annotated[
     option(
         "auto, stack, logreg, lda, rbf-svm, paper-svm, paper-logreg or paper-knn; "
         "the project's choice by default.",
-        "--classifier",
     ),
 ]
 
@@ -79,22 +77,19 @@ def predictions(
 def export(
     project: ProjectName,
     bundle: Annotated[Path, typer.Argument(help="The folder to write, or NAME.zip.")],
-    zip: Annotated[bool, option("Also write BUNDLE.zip.", "--zip")] = False,
-    force: Annotated[bool, option("Replace a bundle.", "--force")] = False,
+    zip: Annotated[bool, option("Also write BUNDLE.zip.")] = False,
+    force: Annotated[bool, option("Replace a bundle.")] = False,
     licence_accepted: Annotated[
         bool,
         option(
             "You know the backbone's licence and comply with it; needed if it forbids passing the "
             "bundle on or commercial use.",
-            "--licence-accepted",
         ),
     ] = False,
     accepted_by: Annotated[
         str | None, option("Who accepts it; the system's user by default.")
     ] = None,
-    file_names: Annotated[
-        bool, option("Name the image files in labels.csv.", "--file-names")
-    ] = False,
+    file_names: Annotated[bool, option("Name the image files in labels.csv.")] = False,
     classifier: ClassifierName = None,
 ) -> None:
     """Write the classifier as a bundle that works without this app, and check it."""

@@ -84,7 +84,7 @@ def costs(
         Path | None,
         option("All costs as a CSV: true classes in rows, what they are called in columns."),
     ] = None,
-    equal: Annotated[bool, option("All errors count the same.", "--equal")] = False,
+    equal: Annotated[bool, option("All errors count the same.")] = False,
 ) -> None:
     """Say which errors are worse than others, or how often they happen.
 

@@ -11,7 +11,7 @@ import typer
 from fewshot_lab.cli.options import ProjectName, app, open_project, option
 from fewshot_lab.cli.preparation import listing_unreadable, prepare_project
 from fewshot_lab.cli.reporting import listed, progress, tell
-from fewshot_lab.cli.shards import Shard, asked_shard
+from fewshot_lab.cli.shards import Shard, read_shard
 from fewshot_lab.cli.waiting import Now, in_turn
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.words import plural
@@ -19,9 +19,7 @@ from fewshot_lab.words import plural
 if TYPE_CHECKING:
     from fewshot_lab.project import Project
 
-Backbone = Annotated[
-    str | None, option("A name that 'backbones' lists, or a checkpoint file.", "--backbone")
-]
+Backbone = Annotated[str | None, option("A name that 'backbones' lists, or a checkpoint file.")]
 Neighbours = Annotated[int | None, option("UMAP: the size of a neighbourhood.", min=2)]
 MinDist = Annotated[float | None, option("UMAP: how close points may lie, 0 to 1.", min=0, max=1)]
 
@@ -43,7 +41,7 @@ def embed(
     """Embed the images that have no embedding yet; resumes where it stopped."""
     from fewshot_lab.embeddings import part_of_run
 
-    part = asked_shard(shard)
+    part = read_shard(shard)
     # Whoever takes a part of the work runs beside the others.
     beside = part_of_run(part) != (0, 1)
     heavy = in_turn(project, now=now or beside, device=device)
@@ -89,9 +87,7 @@ def map_(
     project: ProjectName,
     neighbours: Neighbours = None,
     min_dist: MinDist = None,
-    fresh: Annotated[
-        bool, option("Lay out all images again, also those placed before.", "--fresh")
-    ] = False,
+    fresh: Annotated[bool, option("Lay out all images again, also those placed before.")] = False,
 ) -> None:
     """Lay out the map of the images."""
     with progress() as report, open_project(project) as opened:
@@ -145,10 +141,7 @@ def demo(
         result = asdict(done) | prepare_project(project, report=report)
         project.touch()
         text = f"{project.name} is ready: {plural(len(project.store.ids()), 'image')} on a map."
-        tell(
-            {"name": project.name, "folder": str(project.folder)} | result,
-            text,
-        )
+        tell({"name": project.name, "folder": str(project.folder)} | result, text)
 
 
 def _demo_project(name: str) -> Project:

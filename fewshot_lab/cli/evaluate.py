@@ -9,7 +9,7 @@ import typer
 from fewshot_lab.cli.backbone_comparison import backbones
 from fewshot_lab.cli.clinical import costs, grades, patients
 from fewshot_lab.cli.few_shot import nshot
-from fewshot_lab.cli.options import ProjectName, Verbs, app, given, open_project, option
+from fewshot_lab.cli.options import ProjectName, Verbs, app, open_project, option, options_set
 from fewshot_lab.cli.replay import replay, strategy
 from fewshot_lab.cli.reporting import share_cell, table, tell
 from fewshot_lab.words import percent
@@ -20,11 +20,6 @@ evaluate = Verbs(
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-@evaluate.callback()
-def _group() -> None:
-    """Measure how good a classifier is, how certain that is, and what more labels would bring."""
 
 
 def curve(project: ProjectName) -> None:
@@ -91,15 +86,13 @@ class DecisionOptions:
 def probabilities(
     project: ProjectName,
     decision_options: DecisionOptions,
-    keep: Annotated[
-        bool, option("Keep these settings in the project, for its exports.", "--keep")
-    ] = False,
+    keep: Annotated[bool, option("Keep these settings in the project, for its exports.")] = False,
 ) -> None:
     """Say how far probabilities can be acted on: calibration, threshold, sets, unlike images."""
     from fewshot_lab.project import keep_settings, settings_of
 
     with open_project(project) as opened:
-        settings = replace(settings_of(opened), **given(decision_options))
+        settings = replace(settings_of(opened), **options_set(decision_options))
         result = opened.studies.probabilities(settings)
         if keep:
             keep_settings(opened, settings.to_dict())
@@ -159,15 +152,10 @@ def confounders(
         option(
             "A metadata column: site, scanner, stain, batch, age, sex; may be repeated. By "
             "default those named in the project.",
-            "--column",
         ),
     ] = None,
-    keep: Annotated[
-        bool, option("Name these columns in the project, for its reports.", "--keep")
-    ] = False,
-    forget: Annotated[
-        bool, option("Remove all named columns from the project.", "--forget")
-    ] = False,
+    keep: Annotated[bool, option("Name these columns in the project, for its reports.")] = False,
+    forget: Annotated[bool, option("Remove all named columns from the project.")] = False,
 ) -> None:
     """Say whether the classifier goes by the disease or by the site, scanner or stain."""
     from fewshot_lab.project import set_confounders

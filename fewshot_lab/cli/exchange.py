@@ -60,16 +60,10 @@ def in_(
     file: File,
     kind: As,
     annotator: Annotated[str, option("Who labelled, where the file does not say.")],
-    boxes: Annotated[
-        bool, option("Make each labelled box an image of its own.", "--boxes")
-    ] = False,
-    copy: Annotated[
-        bool, option("Keep boxes as files, not as parts of their images.", "--copy")
-    ] = False,
+    boxes: Annotated[bool, option("Make each labelled box an image of its own.")] = False,
+    copy: Annotated[bool, option("Keep boxes as files, not as parts of their images.")] = False,
     apart: Annotated[str, typer.Option(hidden=True)] = "",
-    prepare: Annotated[
-        bool, option("Then embed the boxes and update the map.", "--prepare")
-    ] = False,
+    prepare: Annotated[bool, option("Then embed the boxes and update the map.")] = False,
     now: Now = False,
 ) -> None:
     """Take in the labels of whole images, and with --boxes those of boxes.

@@ -28,7 +28,6 @@ def nshot(
         option(
             "Backbones with embeddings in the project; may be repeated. The project's own by "
             "default.",
-            "--backbone",
         ),
     ] = None,
     classifier: Annotated[
@@ -36,7 +35,6 @@ def nshot(
         option(
             "paper-svm, paper-knn, paper-logreg, default, stack, lda, logreg, rbf-svm; may "
             "be repeated.",
-            "--classifier",
         ),
     ] = None,
     min_class_size: Annotated[int, option("Leave out classes with fewer images.", min=0)] = 0,

@@ -6,19 +6,15 @@ from typing import Annotated
 
 import typer
 
-from fewshot_lab.cli.options import NoMark, ProjectName, app, open_project, option
+from fewshot_lab.cli.options import CsvOut, NoMark, ProjectName, app, open_project, option
 from fewshot_lab.cli.reporting import table, tell, tell_table
 from fewshot_lab.words import first_few, plural
-
-CsvOut = Annotated[Path | None, option("The CSV to write; stdout by default.")]
 
 
 @app.command()
 def label(
     project: ProjectName,
-    csv: Annotated[
-        Path, option("A CSV with the columns path and label, or usual names for them.", "--csv")
-    ],
+    csv: Annotated[Path, option("A CSV with the columns path and label, or usual names for them.")],
     annotator: Annotated[str, option("Who labelled.")],
 ) -> None:
     """Label images from a CSV.
@@ -51,9 +47,7 @@ def labels(
         str | None,
         option("Labels as of a position of the log or a time.", metavar="POSITION|TIME"),
     ] = None,
-    opinions: Annotated[
-        bool, option("A row for each annotator's own opinion.", "--opinions")
-    ] = False,
+    opinions: Annotated[bool, option("A row for each annotator's own opinion.")] = False,
     no_bom: NoMark = False,
 ) -> None:
     """Write the labels as CSV, as of now or of a past moment."""

@@ -14,7 +14,7 @@ from fewshot_lab.words import plural
 def backup(
     project: ProjectName,
     file: Annotated[Path, typer.Argument(help="The file to write, or a folder for it.")],
-    overwrite: Annotated[bool, option("Replace the file.", "--overwrite")] = False,
+    overwrite: Annotated[bool, option("Replace the file.")] = False,
 ) -> None:
     """Write a project into one file, while people label in it.
 
@@ -62,9 +62,7 @@ def quota(
     project: ProjectName,
     images: Annotated[int | None, option("At most so many images.", min=1)] = None,
     gb: Annotated[float | None, option("At most so many GB on the disk.", min=0.001)] = None,
-    none: Annotated[
-        bool, option("Remove the project's own limits; the server's apply.", "--none")
-    ] = False,
+    none: Annotated[bool, option("Remove the project's own limits; the server's apply.")] = False,
 ) -> None:
     """Say, or set, how much a project may hold; asked before an import begins."""
     from fewshot_lab.project import Quota, quota_of, set_quota

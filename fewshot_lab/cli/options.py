@@ -5,10 +5,11 @@ import os
 import re
 from collections.abc import Callable
 from contextvars import ContextVar
+from copy import copy
 from dataclasses import dataclass, fields, is_dataclass
 from functools import update_wrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
@@ -31,13 +32,9 @@ def _use_home(home: Path | None) -> Path | None:
     return home
 
 
-Home = Annotated[
-    Path | None, option("The folder that holds the projects.", "--home", callback=_use_home)
-]
-
-
-Json = Annotated[bool, option("One JSON object on stdout.", "--json")]
-JobFolder = Annotated[Path | None, typer.Option("--job", hidden=True)]
+Home = Annotated[Path | None, option("The folder that holds the projects.", callback=_use_home)]
+Json = Annotated[bool, option("One JSON object on stdout.")]
+JobFolder = Annotated[Path | None, typer.Option(hidden=True)]
 
 
 @dataclass(frozen=True)
@@ -111,12 +108,22 @@ def with_common_options(verb: Callable[..., None], *, json: bool = True) -> Call
     own = inspect.signature(run).parameters
     update_wrapper(run, verb)
     parameters += [own[name] for name in ("json", "job", "home") if json or name != "json"]
-    run.__signature__ = signature.replace(  # type: ignore[attr-defined]
-        parameters=[each.replace(kind=each.KEYWORD_ONLY) for each in parameters]
-    )
+    parameters = [_without_opposite(each).replace(kind=each.KEYWORD_ONLY) for each in parameters]
+    run.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in parameters}
     run.__doc__ = _paragraphs(verb.__doc__ or "")
     return run
+
+
+def _without_opposite(parameter: inspect.Parameter) -> inspect.Parameter:
+    """Return a parameter; a switch that is off by default as ``--copy`` without ``--no-copy``."""
+    if parameter.default is not False:
+        return parameter
+    _, declared = get_args(parameter.annotation)
+    switch = copy(declared)
+    if switch.default is ...:  # typer keeps the first name there
+        switch.default = f"--{parameter.name.replace('_', '-')}"
+    return parameter.replace(annotation=Annotated[bool, switch])
 
 
 def open_project(name: str) -> "Project":
@@ -126,7 +133,7 @@ def open_project(name: str) -> "Project":
     return Project.open(name)
 
 
-def given(options: Any) -> dict[str, Any]:
+def options_set(options: Any) -> dict[str, Any]:
     """Return those options of a dataclass that were given a value."""
     values = {field.name: getattr(options, field.name) for field in fields(options)}
     return {name: value for name, value in values.items() if value is not None}
@@ -157,10 +164,10 @@ NoMark = Annotated[
     bool,
     option(
         "Leave out the mark that tells spreadsheets that a CSV file is UTF-8.",
-        "--no-bom",
         callback=_leave_out_mark,
     ),
 ]
+CsvOut = Annotated[Path | None, option("The CSV to write; the screen by default.")]
 ProjectName = Annotated[
     str, typer.Argument(metavar="PROJECT", show_default=False, help="The project's name.")
 ]

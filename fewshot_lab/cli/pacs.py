@@ -70,8 +70,8 @@ def fetch(
             metavar="PatientID|StudyInstanceUID|SeriesInstanceUID",
         ),
     ] = None,
-    dry_run: Annotated[bool, option("Only count series and images.", "--dry-run")] = False,
-    prepare: Annotated[bool, option("Then embed and make the map.", "--prepare")] = False,
+    dry_run: Annotated[bool, option("Only count series and images.")] = False,
+    prepare: Annotated[bool, option("Then embed and make the map.")] = False,
     now: Now = False,
 ) -> None:
     """Fetch studies into a project, pixels alone; again, only what is new."""
@@ -109,7 +109,7 @@ def fetch(
                 group_field=group_field,
                 progress=tick,
             )
-            done.append(report.to_dict())
+            done.append(asdict(report))
             sentences.append(report.sentence)
             if not answer().as_json:
                 print(report.sentence)
@@ -160,10 +160,8 @@ def report(
     date: Annotated[
         list[str] | None, option("With codes: the days of the studies; may be repeated.")
     ] = None,
-    dry_run: Annotated[
-        bool, option("Only count the reports and their images.", "--dry-run")
-    ] = False,
-    send: Annotated[bool, option("Send the reports to the PACS.", "--send")] = False,
+    dry_run: Annotated[bool, option("Only count the reports and their images.")] = False,
+    send: Annotated[bool, option("Send the reports to the PACS.")] = False,
 ) -> None:
     """Write what the classifier says as DICOM structured reports (TID 1500), one a study.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from fewshot_lab.cli.options import ProjectName, app, given, open_project, option
+from fewshot_lab.cli.options import ProjectName, app, open_project, option, options_set
 from fewshot_lab.cli.reporting import table, tell
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.words import plural
@@ -54,7 +54,7 @@ def people(
 
     A change needs --by: it is kept with name and time in the log.
     """
-    changes = given(team_options)
+    changes = options_set(team_options)
     changes |= {key: tuple(changes[key].split(",")) for key in _NAMES & changes.keys()}
     if changes and by is None:
         raise FewshotLabError("Say with --by NAME who changes how people work together.")

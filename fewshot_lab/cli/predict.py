@@ -18,7 +18,6 @@ Ray = Annotated[
     option(
         "Run as a Ray Data job that writes a folder of Parquet files: HOST:PORT, auto, or local "
         "for a Ray started on this machine.",
-        "--ray",
         metavar="ADDRESS",
     ),
 ]
@@ -27,9 +26,9 @@ TilePx = Annotated[
     int | None,
     option("Slides: side of a tile in its own pixels, instead of the classifier's.", min=16),
 ]
-Mpp = Annotated[float | None, option("Slides: micrometres per pixel of a tile.", "--mpp")]
+Mpp = Annotated[float | None, option("Slides: micrometres per pixel of a tile.")]
 SlideMpp = Annotated[
-    float | None, option("Slides: micrometres per pixel where the file says none.", "--slide-mpp")
+    float | None, option("Slides: micrometres per pixel where the file says none.")
 ]
 
 
@@ -67,7 +66,7 @@ def predict(
     shard: Shard = None,
     ray: Ray = None,
     workers: Workers = 2,
-    embeddings: Annotated[bool, option("Ray: the embeddings, too.", "--embeddings")] = False,
+    embeddings: Annotated[bool, option("Ray: the embeddings, too.")] = False,
     no_bom: NoMark = False,
 ) -> None:
     """Predict the classes of images with an exported classifier.
@@ -147,7 +146,7 @@ def embed_files(
     backbone: Annotated[str, option("A name, or a checkpoint file.")],
     out: Annotated[Path, option("The folder for Parquet files.")] = Path("embeddings"),
     ray: Annotated[
-        str, option("Address of Ray: HOST:PORT, auto or local.", "--ray", metavar="ADDRESS")
+        str, option("Address of Ray: HOST:PORT, auto or local.", metavar="ADDRESS")
     ] = "local",
     workers: Workers = 2,
 ) -> None:

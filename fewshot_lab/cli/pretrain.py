@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fewshot_lab.cli.options import app, given, open_project, option
+from fewshot_lab.cli.options import app, open_project, option, options_set
 from fewshot_lab.cli.recipe_options import (
     Detach,
     RecipeValues,
@@ -104,19 +104,15 @@ def pretrain(
     nproc: Annotated[int | None, option("Processes; one for each GPU.", min=1)] = None,
     gpu_ids: Annotated[str | None, option("These GPUs, a process for each.", metavar="0,2")] = None,
     name: Annotated[str | None, option("Name of the run.", metavar="RUN")] = None,
-    resume: Annotated[
-        bool, option("Resume the run of this name, or the newest.", "--resume")
-    ] = False,
+    resume: Annotated[bool, option("Resume the run of this name, or the newest.")] = False,
     detach: Detach = False,
     dry_run: Annotated[
-        bool, option("Show the recipe with reasons and cost; start nothing.", "--dry-run")
+        bool, option("Show the recipe with reasons and cost; start nothing.")
     ] = False,
     now: Now = False,
-    slurm: Annotated[bool, option("Submit it to Slurm.", "--slurm")] = False,
+    slurm: Annotated[bool, option("Submit it to Slurm.")] = False,
     cluster_options: ClusterOptions = ClusterOptions(),
-    by_hand: Annotated[
-        bool, option("Slurm: write job.sbatch and do not submit it.", "--by-hand")
-    ] = False,
+    by_hand: Annotated[bool, option("Slurm: write job.sbatch and do not submit it.")] = False,
 ) -> None:
     """Pretrain a backbone on a project's unlabelled images by DINO."""
     for each in () if resume else project:
@@ -184,7 +180,7 @@ def _slurm_options(run: Run | None, cluster: ClusterOptions, nproc: int | None) 
     from fewshot_lab.runs import read_slurm_settings, slurm_options_of
 
     options = (slurm_options_of(run) if run is not None else None) or read_slurm_settings()
-    changes = given(cluster)
+    changes = options_set(cluster)
     if nproc is not None:
         changes["nproc"] = nproc
     if cluster.extra:

@@ -93,9 +93,7 @@ def import_(
             metavar="folders|COLUMN",
         ),
     ] = None,
-    copy: Annotated[
-        bool, option("Keep copies instead of reading the files in place.", "--copy")
-    ] = False,
+    copy: Annotated[bool, option("Keep copies instead of reading the files in place.")] = False,
     path_column: Annotated[str | None, option("CSV: the column with the paths.")] = None,
     label_column: Annotated[str | None, option("CSV: the column with reference labels.")] = None,
     group_column: Annotated[
@@ -124,10 +122,8 @@ def import_(
         ),
     ] = "all",
     clip_options: ClipOptions,
-    dry_run: Annotated[
-        bool, option("Only show what would be imported and what it costs.", "--dry-run")
-    ] = False,
-    prepare: Annotated[bool, option("Then embed and make the map.", "--prepare")] = False,
+    dry_run: Annotated[bool, option("Only show what would be imported and what it costs.")] = False,
+    prepare: Annotated[bool, option("Then embed and make the map.")] = False,
     backbone: Annotated[str | None, option("With --prepare: the backbone.")] = None,
     now: Now = False,
 ) -> None:

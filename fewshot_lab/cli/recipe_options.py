@@ -13,7 +13,7 @@ RecipeValues = Annotated[
     list[str] | None,
     option("Any other value of the recipe; may be repeated.", "--set", metavar="NAME=VALUE"),
 ]
-Detach = Annotated[bool, option("Start it and return; 'runs' shows its progress.", "--detach")]
+Detach = Annotated[bool, option("Start it and return; 'runs' shows its progress.")]
 
 
 def values_of(pairs: list[str] | None) -> dict[str, Any]:

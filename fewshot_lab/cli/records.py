@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fewshot_lab.cli.options import ProjectName, app, open_project, option
+from fewshot_lab.cli.options import CsvOut, ProjectName, app, open_project, option
 from fewshot_lab.cli.reporting import tell, tell_table
 
 if TYPE_CHECKING:
@@ -75,10 +75,7 @@ def _head(text: str) -> LogHead:
 
 
 @app.command()
-def journal(
-    project: ProjectName,
-    out: Annotated[Path | None, option("The CSV to write; the screen by default.")] = None,
-) -> None:
+def journal(project: ProjectName, out: CsvOut = None) -> None:
     """Write all actions on a project other than labels as CSV: who, when, what."""
     with open_project(project) as opened:
         entries = opened.store.journal()

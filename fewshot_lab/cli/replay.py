@@ -15,9 +15,7 @@ def replay(
     labels: WhichLabels = "own",
     strategy: Annotated[
         list[str] | None,
-        option(
-            "mixed, cover, margin, entropy, random; may be repeated. All by default.", "--strategy"
-        ),
+        option("mixed, cover, margin, entropy, random; may be repeated. All by default."),
     ] = None,
     draws: Annotated[int, option("How often everything is repeated.", min=2)] = 10,
     budget: Annotated[int | None, option("Labels given in each.", min=8)] = None,

@@ -134,14 +134,14 @@ def _bars(words: Words) -> Iterator[Progress]:
         console=Console(stderr=True),
     )
     tasks: dict[str, Any] = {}
-    asked = 0.0
+    read_at = 0.0
 
     def report(stage: str, done: int, total: int | None) -> None:
-        nonlocal asked, shown
+        nonlocal read_at, shown
         if stage not in tasks:
             tasks[stage] = bars.add_task(stage, total=total, completed=done, speed="")
-        if time.monotonic() - asked > 1:
-            asked, shown = time.monotonic(), words(stage)
+        if time.monotonic() - read_at > 1:
+            read_at, shown = time.monotonic(), words(stage)
         speed = bars.tasks[tasks[stage]].speed or 0.0
         rate = f"{speed:,.0f}/s" if speed >= 10 else f"{speed:.2g}/s" if speed else ""
         bars.update(tasks[stage], completed=done, total=total, speed=rate)

@@ -23,9 +23,7 @@ PAPER = Path("paper")
 @app.command(json=False)
 def reproduce(
     project: ProjectName,
-    name: Annotated[
-        str | None, option("Name of the run; paper-PROJECT by default.", "--name")
-    ] = None,
+    name: Annotated[str | None, option("Name of the run; paper-PROJECT by default.")] = None,
     epochs: Annotated[
         float | None, option("Passes over the images; the paper's 500 by default.", min=0)
     ] = None,
@@ -33,14 +31,12 @@ def reproduce(
         int | None, option("Images in a step; the paper's 256 by default.", min=2)
     ] = None,
     set_: RecipeValues = None,
-    draws: Annotated[
-        int | None, option("Draws of labels; the paper's by default.", "--draws", min=1)
-    ] = None,
+    draws: Annotated[int | None, option("Draws of labels; the paper's by default.", min=1)] = None,
     min_class_size: Annotated[int, option("Leave out classes with fewer images.", min=0)] = 0,
     split_csv: Annotated[
         Path | None, option("A CSV with the columns path and split (train, test).")
     ] = None,
-    device: Annotated[str | None, option("cpu or cuda.", "--device")] = None,
+    device: Annotated[str | None, option("cpu or cuda.")] = None,
     out: Annotated[Path | None, option("The JSON file to write the curve to.")] = None,
     now: Now = False,
 ) -> None:

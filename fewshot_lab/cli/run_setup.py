@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def new_run(
     projects: list[str],
-    asked: dict[str, Any],
+    request: dict[str, Any],
     *,
     only_where: list[str],
     name: str | None,
@@ -33,7 +33,7 @@ def new_run(
     ----------
     projects
         Names.
-    asked
+    request
         Of :func:`fewshot_lab.runs.recommend_recipe`.
 
     Raises
@@ -62,10 +62,10 @@ def new_run(
         labelled = run_images(opened, where=where)
         images = labelled[0]
         recommended = recommend_recipe(
-            len(images), proposal=modality_of(opened, images), processes=nproc, **asked
+            len(images), proposal=modality_of(opened, images), processes=nproc, **request
         )
         recipe = recommended.recipe
-        device = asked["device"] if check_device else "cpu"
+        device = request["device"] if check_device else "cpu"
         warnings = check_recipe(
             recipe, len(images), device=device, nproc=nproc, median_side=median_side(images)
         )
@@ -86,7 +86,7 @@ def new_run(
             text = "\n".join([_explained(recommended), "", *words])
             tell(result, text)
             return None
-        if asked["modality"] is None:
+        if request["modality"] is None:
             print(f"{recipe.modality}: {recommended.reasons['modality']}", file=sys.stderr)
         for warning in warnings:
             print(warning, file=sys.stderr)
@@ -94,7 +94,7 @@ def new_run(
             opened,
             recommended,
             name=name,
-            device=asked["device"],
+            device=request["device"],
             nproc=nproc,
             gpus=gpus,
             check_device=check_device,

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -45,9 +45,7 @@ def serve(
             metavar="accounts|proxy|openid",
         ),
     ] = None,
-    no_sign_in: Annotated[
-        bool, option("Let other machines in although nobody signs in.", "--no-sign-in")
-    ] = False,
+    no_sign_in: Annotated[bool, option("Let other machines in although nobody signs in.")] = False,
     proxy_header: Annotated[
         str | None,
         option(
@@ -88,7 +86,7 @@ def serve(
         set_import_roots(import_root)
     if sign_in is None and (trusted_proxy or openid_secrets):
         sign_in = "proxy" if trusted_proxy else "openid"
-    given = {
+    variables = {
         "SIGN_IN": sign_in,
         "NO_SIGN_IN": "1" if no_sign_in else None,
         "PROXY_HEADER": proxy_header,
@@ -97,7 +95,7 @@ def serve(
         "OPENID_CLAIM": openid_claim,
         "IDLE_MINUTES": idle_minutes and str(idle_minutes),
     }
-    os.environ |= {f"FEWSHOT_LAB_{name}": value for name, value in given.items() if value}
+    os.environ |= {f"FEWSHOT_LAB_{name}": value for name, value in variables.items() if value}
     settings = accounts.sign_in()
     if settings.way == "proxy":
         # The address that counts is the socket's, not one that a header tells.
@@ -116,16 +114,19 @@ def serve(
     url = f"http://{host}:{port}"
     tell({"url": url, "home": str(home_folder())}, f"Projects in {home_folder()}.")
     sys.stdout.flush()
-    command = [
-        *(sys.executable, "-m", "streamlit", "run", str(script)),
-        *("--server.port", str(port), "--server.address", host),
-    ]
+    options = ["--server.port", str(port), "--server.address", host]
     if settings.secrets is not None:
-        command += ["--secrets.files", str(settings.secrets)]
+        options += ["--secrets.files", str(settings.secrets)]
     if allow_host:
         for name in ("localhost", "127.0.0.1", "::1", host, *allow_host):
-            command += ["--server.allowedHosts", name]
-    os.chdir(root)  # where Streamlit looks for .streamlit/config.toml
+            options += ["--server.allowedHosts", name]
+    _become_streamlit(script, options)
+
+
+def _become_streamlit(script: Path, options: list[str]) -> NoReturn:
+    """Run Streamlit in place of this process, or where that cannot be, beneath it."""
+    command = [sys.executable, "-m", "streamlit", "run", str(script), *options]
+    os.chdir(script.parent)  # where Streamlit looks for .streamlit/config.toml
     if os.name == "posix":
         if answer().as_json:
             os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # stdout holds the object alone

@@ -13,13 +13,12 @@ Shard = Annotated[
     option(
         "Do only the i-th of n parts, from 0, so that machines share the work; under "
         "torchrun, srun or in a Slurm array as these say.",
-        "--shard",
         metavar="i/n",
     ),
 ]
 
 
-def asked_shard(text: str | None) -> tuple[int, int] | None:
+def read_shard(text: str | None) -> tuple[int, int] | None:
     """Read ``i/n``; None where it is not given, so that the environment is asked.
 
     Raises
@@ -39,7 +38,7 @@ def shard_of(text: str | None) -> tuple[int, int]:
     """Return which part of how many this process does."""
     from fewshot_lab.embeddings import part_of_run
 
-    return part_of_run(asked_shard(text))
+    return part_of_run(read_shard(text))
 
 
 def part_file(out: Path, part: tuple[int, int]) -> Path:

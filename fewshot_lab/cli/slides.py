@@ -109,7 +109,7 @@ def in_(
         str | None, option("The slide; by default the one that the file is named after.")
     ] = None,
     least: Annotated[float, option("Share of a tile that one class must cover, 0 to 1.")] = 0.5,
-    dry_run: Annotated[bool, option("Say it, store nothing.", "--dry-run")] = False,
+    dry_run: Annotated[bool, option("Say it, store nothing.")] = False,
 ) -> None:
     """Label the tiles that outlines cover; lines, points and areas without a class are left out.
 

@@ -26,13 +26,11 @@ def groups(
     column: Annotated[str | None, option("A metadata column.")] = None,
     imported: Annotated[
         bool,
-        option(
-            "Use the groups of the import (a manifest's column or a DICOM field).", "--imported"
-        ),
+        option("Use the groups of the import (a manifest's column or a DICOM field)."),
     ] = False,
-    none: Annotated[bool, option("No groups.", "--none")] = False,
+    none: Annotated[bool, option("No groups.")] = False,
     noun: Annotated[str | None, option("What a group is: patient, slide, video.")] = None,
-    preview: Annotated[bool, option("Show the result; change nothing.", "--preview")] = False,
+    preview: Annotated[bool, option("Show the result; change nothing.")] = False,
     threshold: Annotated[
         str | None,
         option("Cosine from which two images are near-duplicates.", metavar="COSINE|auto"),
@@ -65,11 +63,11 @@ def groups(
 
     with open_project(project) as opened:
         splits = opened.splits
-        asked = [
+        sources = [
             ("pattern", pattern), ("column", column), ("import", "" if imported else None),
             ("none", "" if none else None),
         ]  # fmt: skip
-        chosen = [(kind, value) for kind, value in asked if value is not None]
+        chosen = [(kind, value) for kind, value in sources if value is not None]
         if len(chosen) > 1:
             raise FewshotLabError("Give one of --pattern, --column, --imported and --none.")
         old = splits.rule
@@ -104,10 +102,10 @@ def _cosine(text: str) -> float | None:
 
 def _two(project: Project, text: str) -> tuple[str, str]:
     names = [part.strip() for part in text.split(",")]
-    known = project.store.find_many(names)
-    if len(names) != 2 or len(known) != 2:
+    ids = project.store.find_many(names)
+    if len(names) != 2 or len(ids) != 2:
         raise FewshotLabError(f"--release is {text!r}: give two images of the project, A,B.")
-    return known[names[0]], known[names[1]]
+    return ids[names[0]], ids[names[1]]
 
 
 def _test_rule(text: str) -> TestRule:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
-from fewshot_lab.cli.options import given, option
+from fewshot_lab.cli.options import option, options_set
 from fewshot_lab.errors import FewshotLabError
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class TilingOptions:
             raise FewshotLabError("Give the side of a tile in micrometres or in pixels, not both.")
         if self.tiles is not None and self.tiles != "all" and not self.tiles.isdecimal():
             raise FewshotLabError(f"--tiles takes a number or all, not {self.tiles!r}.")
-        values = {_FIELDS.get(name, name): value for name, value in given(self).items()}
+        values = {_FIELDS.get(name, name): value for name, value in options_set(self).items()}
         tissue = {name: values.pop(name) for name in _TISSUE & values.keys()}
         if self.tiles is not None:
             values["most"] = None if self.tiles == "all" else int(self.tiles)

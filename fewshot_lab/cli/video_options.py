@@ -29,9 +29,7 @@ class ClipOptions:
     most_frames: Annotated[
         int | None, _option("Most frames of one video, spread evenly (1000).", min=1)
     ] = None
-    keep_poor: Annotated[bool, _option("Also take black and blurred frames.", "--keep-poor")] = (
-        False
-    )
+    keep_poor: Annotated[bool, _option("Also take black and blurred frames.")] = False
     box: Annotated[
         list[str] | None,
         _option(

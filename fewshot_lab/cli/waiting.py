@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 from fewshot_lab.cli.options import answer, open_project, option
 
-Now = Annotated[bool, option("Start beside other heavy jobs, without waiting.", "--now")]
+Now = Annotated[bool, option("Start beside other heavy jobs, without waiting.")]
 
 
 def in_turn(project: str, *, now: bool, device: str | None = None) -> dict[str, Any] | None:

@@ -56,12 +56,8 @@ from fewshot_lab.evaluation.group_rules import (
 from fewshot_lab.evaluation.group_sufficiency import groups_lacking
 from fewshot_lab.evaluation.kind_fit import fit_kind
 from fewshot_lab.evaluation.labelling_time import Pace, pace
-from fewshot_lab.evaluation.labels_needed import (
-    images_until_finished,
-    labels_to_halve,
-    labels_until_narrow,
-)
-from fewshot_lab.evaluation.leaks import Leak, LeakCheck, check_folds, check_sides
+from fewshot_lab.evaluation.labels_needed import images_until_finished, labels_to_halve
+from fewshot_lab.evaluation.leaks import LeakCheck, check_folds, check_sides
 from fewshot_lab.evaluation.learning_curve import learning_curve
 from fewshot_lab.evaluation.near_duplicate_threshold import (
     NearThreshold,

@@ -89,9 +89,9 @@ class TestFigures:
     @property
     def balanced_title(self) -> str:
         """What the balanced accuracy is of: not of classes of which no image came."""
-        known = len(self.class_ids)
-        some = f" of {known - len(self.missing)} of {known} classes" if self.missing else ""
-        return f"Balanced accuracy{some}"
+        classes = len(self.class_ids)
+        part = f" of {classes - len(self.missing)} of {classes} classes" if self.missing else ""
+        return f"Balanced accuracy{part}"
 
     def why_not(self, names: Mapping[int, str], noun: str) -> str:
         """Say why there is no balanced accuracy; "" where there is one.
@@ -214,11 +214,8 @@ def test_figures(
     sample = Sample.of(weight, groups, strata)
     everything = np.ones(n, dtype=bool)
     classes = sorted({*y.tolist(), *predicted.tolist(), *(int(c) for c in class_ids)})
-    place = {class_id: k for k, class_id in enumerate(classes)}
     confusion = np.zeros((len(classes), len(classes)), np.int64)
-    rows = np.array([place[int(c)] for c in y], np.int64)
-    columns = np.array([place[int(c)] for c in predicted], np.int64)
-    np.add.at(confusion, (rows, columns), 1)
+    np.add.at(confusion, (np.searchsorted(classes, y), np.searchsorted(classes, predicted)), 1)
     hit = y == predicted
     recalls = mean_recall(y, predicted, sample)
     if lacking:

@@ -75,7 +75,7 @@ def class_shares(
     n, K = probabilities.shape
     if not n:
         raise ValueError("a slide without tiles has no shares")
-    known = np.bincount(labelled[labelled >= 0], minlength=K)
+    of_labels = np.bincount(labelled[labelled >= 0], minlength=K)
     left = labelled < 0
     counts = np.bincount(predicted[left], minlength=K).astype(float)
     prior = _prior(probabilities, predicted)
@@ -91,9 +91,9 @@ def class_shares(
         return np.asarray(cells / cells.sum(axis=2, keepdims=True))
 
     best = rates(np.ones((1, G + 1)))[0]
-    value = (known + counts @ best) / n
+    value = (of_labels + counts @ best) / n
     weights = np.random.default_rng(0).exponential(size=(DRAWS, G + 1))
-    drawn = (known + counts @ rates(weights)) / n
+    drawn = (of_labels + counts @ rates(weights)) / n
     # The Bayesian bootstrap of few slides is narrower than they warrant.
     sampling = drawn.var(axis=0, ddof=1) * (G + 1) / max(1, G - 1)
     sampling += counts @ (best * (1 - best)) / n**2

@@ -84,8 +84,8 @@ def _hits(
     train: NDArray[np.float32],
     test: NDArray[np.float32],
     values: Codes,
-    known: Codes,
-    asked: Codes,
+    train_rows: Codes,
+    test_rows: Codes,
     K: int,
 ) -> NDArray[np.bool_]:
     """Return whether each tested image's value is told (P + 1, m), for every deal."""
@@ -95,16 +95,16 @@ def _hits(
     scatter[np.diag_indices(len(scatter))] += RIDGE * np.trace(scatter) / len(scatter) + 1e-12
     # Of the discriminant x' S^-1 m - m' S^-1 m / 2, what does not depend on the values:
     inverse = np.linalg.inv(scatter.astype(np.float64)).astype(np.float32)
-    out = np.empty((len(values), len(asked)), dtype=bool)
+    out = np.empty((len(values), len(test_rows)), dtype=bool)
     for start in range(0, len(values), _AT_ONCE):
-        some = values[start : start + _AT_ONCE]
-        C = len(some)
-        member = (some[:, known, None] == np.arange(K)).astype(np.float32)  # (C, n, K)
+        dealt = values[start : start + _AT_ONCE]
+        C = len(dealt)
+        member = (dealt[:, train_rows, None] == np.arange(K)).astype(np.float32)  # (C, n, K)
         size = member.sum(axis=1)  # (C, K)
-        member = member.transpose(1, 0, 2).reshape(len(known), C * K)
+        member = member.transpose(1, 0, 2).reshape(len(train_rows), C * K)
         means = A.T @ member / np.maximum(size.reshape(-1), 1)
         directions = inverse @ means
         scores = (B @ directions - (means * directions).sum(axis=0) / 2).reshape(-1, C, K)
         scores[:, size == 0] = -np.inf
-        out[start : start + C] = (scores.argmax(axis=2) == some[:, asked].T).T
+        out[start : start + C] = (scores.argmax(axis=2) == dealt[:, test_rows].T).T
     return out

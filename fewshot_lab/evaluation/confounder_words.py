@@ -32,11 +32,11 @@ def confounding_report(result: Confounding, classes: Sequence[str]) -> dict[str,
         their figures, the latter two None where nothing can be compared.
     """
     probe, index = result.probe, result.robustness
-    known = [v for v in result.values if v.accuracy is not None]
+    measured = [v for v in result.values if v.accuracy is not None]
     return {
         "column": result.column,
         "named": list(result.named),
-        "sentence": _verdict(result, known),
+        "sentence": _verdict(result, measured),
         "findings": _findings(result),
         "warnings": [_one_sided(result, each, classes) for each in result.one_sided],
         "notes": _notes(result),
@@ -113,7 +113,7 @@ def _points(interval: Interval) -> str:
     return f"{100 * interval.value:+.0f} points ({ends})".replace("-", "−")
 
 
-def _verdict(result: Confounding, known: Sequence[ValueFigures]) -> str:
+def _verdict(result: Confounding, measured: Sequence[ValueFigures]) -> str:
     column = result.column
     if result.probe is None:
         return _nothing_to_compare(result)
@@ -130,7 +130,7 @@ def _verdict(result: Confounding, known: Sequence[ValueFigures]) -> str:
         )
         return f"{subject}: {apart}."
     if shown:
-        untested = all(v.left_out is None for v in known)
+        untested = all(v.left_out is None for v in measured)
         but = "; how it does without one could not be tried" if untested else ""
         return f"{start}, but nothing says that this classifier is the worse for it{but}."
     if not result.can_tell:

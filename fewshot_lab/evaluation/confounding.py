@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -63,14 +63,7 @@ class LabelledImages:
 
     def take(self, rows: NDArray[Any]) -> LabelledImages:
         """Return some of the images."""
-        return LabelledImages(
-            self.rows[rows],
-            self.X[rows],
-            self.y[rows],
-            self.probabilities[rows],
-            self.groups[rows],
-            self.value[rows],
-        )
+        return LabelledImages(*(getattr(self, field.name)[rows] for field in fields(self)))
 
 
 def confounding(
@@ -110,7 +103,7 @@ def confounding(
         calibration, stay those of the most probable class.
     """
     missing = int((images.value < 0).sum())
-    images = _some(images.take(images.value >= 0), seed)
+    images = _drawn(images.take(images.value >= 0), seed)
     counts = np.zeros((len(names), images.probabilities.shape[1]), dtype=np.int64)
     np.add.at(counts, (images.value, images.y), 1)
     counted = Confounding(
@@ -124,10 +117,10 @@ def confounding(
         _spread_groups(images),
         len(images.y),
     )
-    known = np.flatnonzero(counts.sum(axis=1) >= FEWEST)
-    if len(known) < 2:
+    enough = np.flatnonzero(counts.sum(axis=1) >= FEWEST)
+    if len(enough) < 2:
         return counted
-    images = images.take(np.isin(images.value, known))
+    images = images.take(np.isin(images.value, enough))
     codes, value = np.unique(images.value, return_inverse=True)
     groups = np.unique(images.groups, return_inverse=True)[1]
     level = {key: each / columns for key, each in LEVELS.items()}
@@ -180,7 +173,7 @@ def _spread_groups(images: LabelledImages) -> int:
     return int((np.unique(pairs[0], return_counts=True)[1] > 1).sum())
 
 
-def _some(images: LabelledImages, seed: int) -> LabelledImages:
+def _drawn(images: LabelledImages, seed: int) -> LabelledImages:
     """Return whole groups, of so many images as are looked at."""
     if len(images.y) <= MOST:
         return images
@@ -242,10 +235,10 @@ def _of_value(
     figures: ValueFigures,
     evidence: Evidence,
     right: NDArray[np.bool_],
-    mine: NDArray[np.bool_],
+    of_value: NDArray[np.bool_],
     loss: LeftOut | None,
 ) -> ValueFigures:
-    rows, others = np.flatnonzero(mine), np.flatnonzero(~mine)
+    rows, others = np.flatnonzero(of_value), np.flatnonzero(~of_value)
     here = evidence.take(rows)
     sample = Sample.of(np.ones(len(here)), here.groups)
     apart = len(np.unique(evidence.groups)) == len(evidence)

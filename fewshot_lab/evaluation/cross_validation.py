@@ -162,10 +162,10 @@ def cross_validation(
     hits, held = np.zeros(n), np.zeros(n)
     for repeat in range(R):
         p = out_of_fold.probabilities[repeat]
-        known = ~np.isnan(p[:, 0])
-        predicted = choose(p[known], costs)
-        hits[known] += predicted == out_of_fold.y[known]
-        held += known
+        tested = ~np.isnan(p[:, 0])
+        predicted = choose(p[tested], costs)
+        hits[tested] += predicted == out_of_fold.y[tested]
+        held += tested
     scored = held > 0
     rate = np.divide(hits, held, out=np.zeros(n), where=scored)
     recall: dict[int, Interval] = {}

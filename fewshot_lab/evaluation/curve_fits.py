@@ -123,14 +123,14 @@ def hits_of(
     n = len(code)
     right = np.where(predicted < 0, np.nan, predicted == code)
     total: dict[Any, Float] = {}
-    asked: dict[Any, Float] = {}
+    times: dict[Any, Float] = {}
 
     def put(key: Any, shape: tuple[int, int], r: int, s: int, row: Float) -> None:
         if key not in total:
-            total[key], asked[key] = np.zeros((*shape, n)), np.zeros((*shape, n))
+            total[key], times[key] = np.zeros((*shape, n)), np.zeros((*shape, n))
         known = ~np.isnan(row) & tests
         total[key][r, s, known] += row[known]
-        asked[key][r, s, known] += 1
+        times[key][r, s, known] += 1
 
     few = max(1, (repeats + 1) // 2)
     classes = np.unique(code)
@@ -143,7 +143,7 @@ def hits_of(
             for k in classes:
                 only = np.where(code == k, row, np.nan)
                 put(int(k), (few, len(THINNED) + 1), what[1], len(THINNED), only)
-    return {key: ratio_of(total[key], asked[key]) for key in total}
+    return {key: ratio_of(total[key], times[key]) for key in total}
 
 
 def ratio_of(a: Float, b: Float) -> Float:

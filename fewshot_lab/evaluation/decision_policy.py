@@ -123,11 +123,7 @@ def act(
     settings = settings or Settings()
     plain, evidence = evidence, by_cost(evidence, costs)
     best = choose(pool.probabilities, costs)
-    confidence = (
-        np.where(pool.unlike, 0.0, certainty(pool.probabilities, best, costs))
-        if len(pool.probabilities)
-        else np.empty(0)
-    )
+    confidence = np.where(pool.unlike, 0.0, certainty(pool.probabilities, best, costs))
     threshold, by_class = _thresholds(evidence, pool, best, confidence, settings)
     K = evidence.probabilities.shape[1]
     thresholds = np.array([by_class.get(k, threshold).value for k in range(K)])
@@ -205,14 +201,12 @@ def _referred(
     pool: PoolProbabilities, thresholds: Float, best: NDArray[np.int64], confidence: Float
 ) -> dict[str, int]:
     """Return how many images of the pool are referred, by reason."""
-    if not len(pool.probabilities):
-        return {}
-    asked = thresholds[best]
-    never = ~pool.unlike & (asked >= NEVER)
+    threshold = thresholds[best]
+    never = ~pool.unlike & (threshold >= NEVER)
     counts = {
         UNLIKE: int(pool.unlike.sum()),
         NOT_ASSURED: int(never.sum()),
-        CLOSE: int((~pool.unlike & ~never & (confidence < asked)).sum()),
+        CLOSE: int((~pool.unlike & ~never & (confidence < threshold)).sum()),
     }
     return {reason: count for reason, count in counts.items() if count}
 
@@ -253,18 +247,17 @@ def _together(
         for k, each in by_class.items()
     )
     error = error_of(float(wrong.sum()), decided, worth, stops=stops)
+    above: NDArray[np.bool_] = sure
+    groups: NDArray[np.int64] | None = evidence.groups
     if len(confidence):
-        above = (confidence >= thresholds[best]).astype(np.float64)
-        coverage = share_above(above, 0.5, pool.groups)
-    else:
-        coverage = share_above(sure.astype(np.float64), 0.5, evidence.groups)
+        above, groups = confidence >= thresholds[best], pool.groups
+    coverage = share_above(above.astype(np.float64), 0.5, groups)
     rules = {each.rule for each in by_class.values() if each.value < NEVER}
-    some = next(iter(by_class.values()))
     return Threshold(
         float("nan"),
         settings.target_error,
         "none" if not rules else "estimated" if "estimated" in rules else "assured",
         error,
         coverage,
-        some.least,
+        by_class[0].least,
     )

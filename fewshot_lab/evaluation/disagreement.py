@@ -70,5 +70,5 @@ def recall_gap(
     if not pairs:
         return None
     gap = interval_difference(*zip(*pairs, strict=True))
-    mine, theirs = (float(np.mean([i.value for i in each])) for each in zip(*pairs, strict=True))
-    return Disagreement(mine, theirs, gap)
+    cv, audit = (float(np.mean([i.value for i in each])) for each in zip(*pairs, strict=True))
+    return Disagreement(cv, audit, gap)

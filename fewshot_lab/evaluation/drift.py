@@ -56,15 +56,15 @@ class StreamCounts:
         return {monitor: getattr(self, monitor).tolist() for monitor in MONITORS}
 
     @classmethod
-    def of_dict(cls, kept: Mapping[str, Sequence[int]]) -> StreamCounts:
+    def of_dict(cls, record: Mapping[str, Sequence[int]]) -> StreamCounts:
         """Read counts from JSON."""
-        return cls(*(np.array(kept[monitor], dtype=np.int64) for monitor in MONITORS))
+        return cls(*(np.array(record[monitor], dtype=np.int64) for monitor in MONITORS))
 
     def fits(self, other: StreamCounts) -> bool:
         """Say whether these are counts of the same bins, and of images."""
-        mine, theirs = ([getattr(c, m) for m in MONITORS] for c in (self, other))
-        sound = all((bins >= 0).all() and bins.sum() == self.n for bins in mine)
-        return sound and [b.shape for b in mine] == [b.shape for b in theirs]
+        own, others = ([getattr(c, m) for m in MONITORS] for c in (self, other))
+        sound = all((bins >= 0).all() and bins.sum() == self.n for bins in own)
+        return sound and [b.shape for b in own] == [b.shape for b in others]
 
 
 @dataclass(frozen=True)
@@ -118,10 +118,10 @@ class PoolReference:
         }
 
     @classmethod
-    def of_dict(cls, kept: Mapping[str, Any]) -> PoolReference:
+    def of_dict(cls, record: Mapping[str, Any]) -> PoolReference:
         """Read a reference from JSON."""
-        counts = StreamCounts.of_dict(kept["counts"])
-        return cls(counts, np.array(kept["edges"]), kept["design_effects"])
+        counts = StreamCounts.of_dict(record["counts"])
+        return cls(counts, np.array(record["edges"]), record["design_effects"])
 
 
 @dataclass(frozen=True)

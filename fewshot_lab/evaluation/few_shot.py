@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import PAPER, Pool, fit, one_blas_thread, paper_answers
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.evaluation.few_shot_curve import Curve, _summarise
+from fewshot_lab.evaluation.few_shot_curve import Curve, summarise
 from fewshot_lab.evaluation.few_shot_protocol import (
     DEFAULT,
     Answer,
@@ -71,28 +71,28 @@ def nshot(
             f"{max(protocol.min_class_size, 3)} labelled images each."
         )
     names = [str(classes[k]) for k in present]
-    kept = np.flatnonzero(np.isin(y, present))
+    used = np.flatnonzero(np.isin(y, present))
     if split is not None:
-        kept = np.intersect1d(kept, np.union1d(split.rest, split.test))
-    code = np.searchsorted(present, y[kept])
+        used = np.intersect1d(used, np.union1d(split.rest, split.test))
+    code = np.searchsorted(present, y[used])
     if split is None:
-        apart = split_by_group(code, None if groups is None else groups[kept], protocol.seed)
+        apart = split_by_group(code, None if groups is None else groups[used], protocol.seed)
     else:
-        apart = _given(split, kept, code, names)
+        apart = _within(split, used, code, names)
     curve = Curve(names, apart)
-    keys = None if groups is None else groups[kept]
+    keys = None if groups is None else groups[used]
     test_groups = None if keys is None else keys[apart.test]
     total = len(backbones) * sum(protocol.draws_of(n) for n in protocol.shots)
-    pools = [Pool(each.X[kept][apart.rest], parts=each.parts) for each in backbones]
+    pools = [Pool(each.X[used][apart.rest], parts=each.parts) for each in backbones]
     key = _digest(code, groups, apart, protocol)
-    marks = [_mark(each, kept) for each in backbones] if keep else [""] * len(backbones)
+    marks = [_mark(each, used) for each in backbones] if keep else [""] * len(backbones)
     done = 0
     with one_blas_thread():
         for shots in sorted(protocol.shots):
             rows_of = list(_draws(code, apart.rest, shots, protocol))
             answers: dict[tuple[str, str], list[Answer]] = {}
             for each, pool, mark in zip(backbones, pools, marks, strict=True):
-                X = each.X[kept]
+                X = each.X[used]
                 for number, rows in enumerate(rows_of):
                     progress("drawing labels", done, total)
                     file = keep and keep / f"{key}-{mark}-{shots}-{number}.npz"
@@ -100,7 +100,7 @@ def nshot(
                     for name, answer in one.items():
                         answers.setdefault((each.name, name), []).append(answer)
                     done += 1
-            _summarise(curve, answers, code, test_groups, shots, len(rows_of), protocol)
+            summarise(curve, answers, code, test_groups, shots, len(rows_of), protocol)
             sizes = np.bincount(code[apart.rest])
             curve.short += [
                 {"shots": shots, "class": name, "drawn": int(size)}
@@ -131,10 +131,10 @@ def _one_draw(
 ) -> dict[str, Answer]:
     """Return each classifier's answers of one draw."""
     if file is not None and file.exists():
-        with np.load(file) as kept:
-            if {f"{name} predicted" for name in classifiers} <= set(kept.files):
+        with np.load(file) as saved:
+            if {f"{name} predicted" for name in classifiers} <= set(saved.files):
                 return {
-                    name: (kept[f"{name} predicted"].astype(np.int64), kept[name].astype(float))
+                    name: (saved[f"{name} predicted"].astype(np.int64), saved[name].astype(float))
                     for name in classifiers
                 }
     answers: dict[str, Answer] = {}
@@ -170,12 +170,12 @@ def _rounded(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
     return probabilities.astype(np.float32).astype(np.float64)
 
 
-def _given(
-    split: Split, kept: NDArray[np.int64], code: NDArray[np.int64], names: list[str]
+def _within(
+    split: Split, used: NDArray[np.int64], code: NDArray[np.int64], names: list[str]
 ) -> Split:
     """Return a given split in terms of the images that are kept."""
     rest, test = (
-        np.searchsorted(kept, np.intersect1d(side, kept)) for side in (split.rest, split.test)
+        np.searchsorted(used, np.intersect1d(side, used)) for side in (split.rest, split.test)
     )
     for side, what in ((rest, "to draw from"), (test, "to test on")):
         lost = [name for k, name in enumerate(names) if not (code[side] == k).any()]
@@ -187,9 +187,9 @@ def _given(
     return Split(rest, test, split.sentence)
 
 
-def _mark(backbone: Embedded, kept: NDArray[np.int64]) -> str:
+def _mark(backbone: Embedded, used: NDArray[np.int64]) -> str:
     """Return a name for the embeddings, in their order: another order is other images' answers."""
-    X = np.ascontiguousarray(backbone.X[kept])
+    X = np.ascontiguousarray(backbone.X[used])
     return hashlib.sha256(backbone.fingerprint.encode() + X.tobytes()).hexdigest()[:12]
 
 
@@ -197,11 +197,11 @@ def _digest(
     code: NDArray[np.int64], groups: NDArray[Any] | None, apart: Split, protocol: Protocol
 ) -> str:
     """Return a name for everything but the embeddings that a draw depends on."""
-    known = hashlib.sha256(code.astype(np.int32).tobytes())
-    known.update(
+    digest = hashlib.sha256(code.astype(np.int32).tobytes())
+    digest.update(
         apart.rest.astype(np.int32).tobytes() + b"/" + apart.test.astype(np.int32).tobytes()
     )
-    known.update(repr((METHOD, protocol.seed, protocol.min_class_size)).encode())
+    digest.update(repr((METHOD, protocol.seed, protocol.min_class_size)).encode())
     if groups is not None:
-        known.update("\0".join(map(str, groups)).encode())
-    return known.hexdigest()[:12]
+        digest.update("\0".join(map(str, groups)).encode())
+    return digest.hexdigest()[:12]

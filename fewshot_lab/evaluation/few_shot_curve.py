@@ -41,7 +41,7 @@ class Curve:
         }
 
 
-def _summarise(
+def summarise(
     curve: Curve,
     answers_by_pair: dict[tuple[str, str], list[Answer]],
     code: NDArray[np.int64],
@@ -50,6 +50,20 @@ def _summarise(
     draws: int,
     protocol: Protocol,
 ) -> None:
+    """Add the figures of one number of shots to a curve, and the differences that are of interest.
+
+    Parameters
+    ----------
+    curve : Curve
+    answers_by_pair : dict
+        From backbone and classifier to its answers, one of each draw.
+    code : array (n,) of int
+        Class of each image.
+    groups : array (m,), optional
+        Of the test images.
+    shots, draws : int
+    protocol : Protocol
+    """
     y = code[curve.split.test]
     resamples = Resamples(y, groups, draws, seed=protocol.seed)
     replicates, means = {}, {}

@@ -65,8 +65,8 @@ class GroupFigures:
     def balanced_title(self) -> str:
         """What the balanced accuracy is of: not of classes that no group has."""
         tested = sum(each.n > 0 for each in self.recall.values())
-        known = len(self.recall)
-        return f"Balanced accuracy{f' of {tested} of {known} classes' if tested < known else ''}"
+        total = len(self.recall)
+        return f"Balanced accuracy{f' of {tested} of {total} classes' if tested < total else ''}"
 
 
 @dataclass(frozen=True)
@@ -148,17 +148,17 @@ def compare_rules(
     """
     rules = [GroupAnswers(name, ranking, noun) for name in RULES]
     truth = group_labels(images, ranking, by)
-    given = np.stack([answers(images, rule, costs) for rule in rules])
-    right = given == truth
+    by_rule_and_group = np.stack([answers(images, rule, costs) for rule in rules])
+    right = by_rule_and_group == truth
     best, best_without = _chosen(right, truth)
     sample = _sample(images)
     by_rule = {
         rule.rule: _rate(truth, right[r], sample, len(ranking)) for r, rule in enumerate(rules)
     }
-    answered = given[best_without, np.arange(len(truth))]
+    answered = by_rule_and_group[best_without, np.arange(len(truth))]
     figures = group_figures(images, truth, answered, costs)
     if (best_without != best).any():
-        figures = _wider(figures, group_figures(images, truth, given[best], costs))
+        figures = _wider(figures, group_figures(images, truth, by_rule_and_group[best], costs))
     return RuleComparison(rules[best], by_rule, figures)
 
 

@@ -71,8 +71,8 @@ def group_keys(images: ImageColumns, rule: GroupRule) -> list[str | None]:
         return [group or None for group in images.groups]
     if rule.kind == "column":
         if not any(rule.value in meta for meta in images.metas):
-            known = sorted({name for meta in images.metas for name in meta})
-            choice = f"there are: {', '.join(known)}" if known else "the images have none"
+            columns = sorted({name for meta in images.metas for name in meta})
+            choice = f"there are: {', '.join(columns)}" if columns else "the images have none"
             raise FewshotLabError(f"No image has a column {rule.value!r}; {choice}.")
         return [_key(meta.get(rule.value)) for meta in images.metas]
     if rule.kind == "pattern":

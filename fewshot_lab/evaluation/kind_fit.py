@@ -139,9 +139,8 @@ def _fit(name: str, columns: tuple[int, int] | None, features: Float, y: NDArray
     scale = 1 / np.sqrt(variance + FLOOR * typical)
     Z = (features - mean) * scale
     classes = np.unique(y[y >= 0])
-    centres = np.stack([Z[y == k].mean(axis=0) for k in classes]) if len(classes) else Z[:0]
-    if not len(classes):
-        centres = np.zeros((1, Z.shape[1]), dtype=Z.dtype)
+    means = [Z[y == k].mean(axis=0) for k in classes]
+    centres = np.stack(means) if means else np.zeros((1, Z.shape[1]), dtype=Z.dtype)
     # What nobody has labelled belongs to the class whose mean is nearest.
     nearest = ((centres**2).sum(axis=1) - 2 * Z @ centres.T).argmin(axis=1)
     own = np.where(y >= 0, np.searchsorted(classes, y), nearest) if len(classes) else nearest

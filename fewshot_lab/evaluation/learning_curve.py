@@ -101,10 +101,10 @@ def learning_curve(
     ids = ids[count >= 4]
     if len(ids) < 2:
         return None
-    kept = np.isin(y, ids)
-    rows, audit = rows[kept], audit[kept]
-    code = np.searchsorted(ids, y[kept])
-    group_code = together_of(pool, rows, None if groups is None else np.asarray(groups)[kept])
+    used = np.isin(y, ids)
+    rows, audit = rows[used], audit[used]
+    code = np.searchsorted(ids, y[used])
+    group_code = together_of(pool, rows, None if groups is None else np.asarray(groups)[used])
     audit, usable = apart(audit, group_code)
     K = len(ids)
     n = int(usable.sum())
@@ -238,12 +238,12 @@ def _classes(
         if tested >= 5 and n >= 5 and k in hits:
             shares = [*THINNED, 1.0]
             middle = np.interp(shares, np.array(sizes) / sizes[-1], typical)
-            mine, repeated = boot.recalls(hits[k], middle, only=k)
+            replicates, repeated = boot.recalls(hits[k], middle, only=k)
             trained = n * (1 - 1 / FOLDS)
             x = np.array([*(max(1, round(t * trained)) for t in THINNED), trained])
             if len(np.unique(x)) == len(x):
                 each = repeated[:, :, k]
-                scaled = np.clip(1 - ratio[:, None] * (1 - mine[:, :, k]), 0, 1)
+                scaled = np.clip(1 - ratio[:, None] * (1 - replicates[:, :, k]), 0, 1)
                 laws = fit_power_laws(x, scaled, variance_of(each) * ratio.mean() ** 2, seed=k)
                 rise = laws.gain(n, n + NEXT_OF_CLASS)
                 luck = luck_of(

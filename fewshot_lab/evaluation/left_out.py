@@ -86,23 +86,23 @@ def left_out(
     for v in range(int(value.max()) + 1):
         at_home = value == v
         others = ~at_home & ~np.isin(groups, groups[at_home])
-        asked = np.flatnonzero(at_home & np.isin(y, y[others]))
-        few = len(asked) < FEWEST or len(np.unique(groups[asked])) < FEWEST_GROUPS
+        tested = np.flatnonzero(at_home & np.isin(y, y[others]))
+        few = len(tested) < FEWEST or len(np.unique(groups[tested])) < FEWEST_GROUPS
         if few or len(np.unique(y[others])) < 2:
             continue
-        plan.append((v, asked))
+        plan.append((v, tested))
         block = np.full(len(y), -2)
         whole = np.unique(groups[others], return_inverse=True)[1]
         block[others] = stratified_folds(y[others], whole, k=BLOCKS, seed=seed)
         for b in (None, *range(BLOCKS)):
             train.append(others & (block != b))
-            test.append(_mask(asked, len(y)))
+            test.append(_mask(tested, len(y)))
         wanted = np.bincount(y[others], minlength=int(y.max()) + 1)
         for repeat in range(REPEATS):
-            group_code = np.unique(groups[asked], return_inverse=True)[1]
-            fold = stratified_folds(np.zeros_like(asked), group_code, k=FOLDS, seed=seed + repeat)
+            group_code = np.unique(groups[tested], return_inverse=True)[1]
+            fold = stratified_folds(np.zeros_like(tested), group_code, k=FOLDS, seed=seed + repeat)
             for f in range(FOLDS):
-                held = asked[fold == f]
+                held = tested[fold == f]
                 free = ~np.isin(groups, groups[held])
                 train.append(_drawn(free, y, wanted, rng))
                 test.append(_mask(held, len(y)))
@@ -120,14 +120,14 @@ def left_out(
     )
     each = 1 + BLOCKS + REPEATS * FOLDS
     results = {}
-    for number, (v, asked) in enumerate(plan):
-        answers = predicted[number * each : (number + 1) * each, asked]
-        hits = answers == y[asked]
+    for number, (v, tested) in enumerate(plan):
+        answers = predicted[number * each : (number + 1) * each, tested]
+        hits = answers == y[tested]
         results[v] = _compared(
-            y[asked],
+            y[tested],
             hits[: 1 + BLOCKS].astype(np.float64),
             hits[1 + BLOCKS :].sum(axis=0) / REPEATS,
-            groups[asked],
+            groups[tested],
             level,
         )
     return results

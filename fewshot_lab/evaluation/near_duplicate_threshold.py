@@ -50,13 +50,13 @@ def near_threshold(nearest: NDArray[np.floating]) -> NearThreshold:
         return NearThreshold(
             HIGHEST, f"{percent(HIGHEST)}: too few images to tell what is usual among them."
         )
-    asked = closer_than_usual(nearest, SPREADS)
-    value = float(np.clip(asked, LOWEST, HIGHEST))
+    unclipped = closer_than_usual(nearest, SPREADS)
+    value = float(np.clip(unclipped, LOWEST, HIGHEST))
     usual = f"an image's nearest neighbour here usually has {percent(float(np.median(nearest)), 1)}"
     why = (
-        f"{usual}, and three spreads closer would be {percent(asked, 1)}, kept within "
+        f"{usual}, and three spreads closer would be {percent(unclipped, 1)}, kept within "
         f"{percent(LOWEST)} and {percent(HIGHEST)}"
-        if value != asked
+        if value != unclipped
         else f"{usual}; this is three spreads closer than that"
     )
     return NearThreshold(value, f"{percent(value, 1)}: {why}.")

@@ -12,11 +12,6 @@ SOURCE = (
 DOUBT = 0.01
 SHOTS = 100
 _METHODS = ("SVM", "LogReg", "kNN", "linear layer", "supervised deep learning")
-_TITLES = {
-    "bone-marrow": "bone marrow (21 classes)",
-    "endoscopy": "endoscopy (23 classes)",
-    "dermoscopy": "dermoscopy (8 classes)",
-}
 _VALUES = {
     "bone-marrow": (0.725, 0.675, 0.605, 0.665, 0.56),
     "endoscopy": (0.62, 0.61, 0.56, 0.60, 0.53),
@@ -66,7 +61,7 @@ def recognise(classes: Sequence[str], name: str | None = None) -> dict[str, Any]
         return None
     return {
         "name": chosen,
-        "title": _TITLES[chosen],
+        "title": f"{chosen.replace('-', ' ')} ({_COUNT[chosen]} classes)",
         "shots": SHOTS,
         "source": SOURCE,
         "chosen": "by hand" if name else "by name",
@@ -78,12 +73,12 @@ def recognise(classes: Sequence[str], name: str | None = None) -> dict[str, Any]
 
 
 def _guess(classes: Sequence[str]) -> str | None:
-    for name, parts in _NAMES.items():
+    for name, groups in _NAMES.items():
         if len(classes) != _COUNT[name]:
             continue
-        known = [part for group in parts for part in group]
+        parts = [part for group in groups for part in group]
         plain = [c.casefold().replace("_", "-") for c in classes]
-        fits = [any(part == p if len(part) <= 4 else part in p for part in known) for p in plain]
+        fits = [any(part == p if len(part) <= 4 else part in p for part in parts) for p in plain]
         if sum(fits) >= 0.8 * len(classes):
             return name
     return None

@@ -59,10 +59,10 @@ class Permutations:
         dealt[0], source = value, value[order]
         for g, k in np.argwhere(of_class):
             rows = order[start[g, k] : start[g, k] + of_class[g, k]]
-            given = donor[:, g]
-            have = of_class[given, k]
-            first = np.where(have > 0, start[given, k], start[given, 0])
-            have = np.where(have > 0, have, size[given])
+            donors = donor[:, g]
+            have = of_class[donors, k]
+            first = np.where(have > 0, start[donors, k], start[donors, 0])
+            have = np.where(have > 0, have, size[donors])
             turn = rng.integers(0, have)
             place = (turn[:, None] + np.arange(len(rows))) % have[:, None]
             dealt[1:, rows] = source[first[:, None] + place]

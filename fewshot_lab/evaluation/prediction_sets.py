@@ -73,10 +73,10 @@ def prediction_sets(
     """
     p, y = evidence.probabilities.astype(np.float64), evidence.y
     n, K = p.shape
-    known = y >= 0
+    has_class = y >= 0
     scores = np.full(n, np.inf)
     table = set_scores(p, method)
-    scores[known] = table[known, y[known]]
+    scores[has_class] = table[has_class, y[has_class]]
     best = p.argmax(axis=1) == y
     limits = np.empty(K)
     rows_of = [np.flatnonzero(y == k) for k in range(K)] if per_class else [np.arange(n)]

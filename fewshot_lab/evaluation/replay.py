@@ -101,14 +101,14 @@ def replay(
     names = (*_strategies(plan), *others)
     ids, count = np.unique(y, return_counts=True)
     ids = ids[count >= TEST_SHARE]
-    kept = np.isin(y, ids)
-    if len(ids) < 2 or kept.sum() < LEAST:
+    used = np.isin(y, ids)
+    if len(ids) < 2 or used.sum() < LEAST:
         raise FewshotLabError(
             f"A replay needs {LEAST} labelled images of two classes at least; there are "
-            f"{int(kept.sum())} of {len(ids)}."
+            f"{int(used.sum())} of {len(ids)}."
         )
-    X, code = np.asarray(X)[kept], np.searchsorted(ids, y[kept])
-    groups = None if groups is None else np.asarray(groups)[kept]
+    X, code = np.asarray(X)[used], np.searchsorted(ids, y[used])
+    groups = None if groups is None else np.asarray(groups)[used]
     at = _label_counts(plan, len(code))
     curves = {name: np.zeros((plan.draws, len(at))) for name in names}
     done, total = 0, plan.draws * len(names)

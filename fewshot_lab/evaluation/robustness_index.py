@@ -105,10 +105,10 @@ def _nearest(X: Float, groups: Codes, k: int) -> Codes:
         rows = slice(start, min(start + 1024, n))
         cosine = X[rows] @ X.T
         cosine[groups[rows, None] == groups] = -np.inf
-        some = np.argpartition(-cosine, wanted - 1, axis=1)[:, :wanted]
-        near = np.take_along_axis(cosine, some, axis=1)
+        candidates = np.argpartition(-cosine, wanted - 1, axis=1)[:, :wanted]
+        near = np.take_along_axis(cosine, candidates, axis=1)
         place = np.argsort(-near, axis=1, kind="stable")[:, :k]
-        nearest = np.take_along_axis(some, place, axis=1)
+        nearest = np.take_along_axis(candidates, place, axis=1)
         nearest[np.isinf(np.take_along_axis(near, place, axis=1))] = -1
         out[rows, : nearest.shape[1]] = nearest
     return out

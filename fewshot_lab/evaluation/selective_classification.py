@@ -146,8 +146,6 @@ def find_threshold(
     rules: list[tuple[Rule, float]] = [("estimated", 0.5)]
     if assure and evidence.source == "audit":
         rules.insert(0, ("assured", ASSURANCE))
-    rule: Rule = "none"
-    decided = 0
     for rule, level in rules:
         if rule == "assured":
             decided = largest_sure(loss / worst, target / worst, level, worth)

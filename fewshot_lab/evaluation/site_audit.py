@@ -87,9 +87,9 @@ def site_audit(
     lower = None
     if home is not None and home.n and accuracy.n:
         lower = interval_difference([home], [accuracy])
-    known = None if classes is None else {name.casefold() for name in classes}
-    given = {labelled[p] for p in paths}
-    unknown = sorted(name for name in given if known is not None and name.casefold() not in known)
+    names = labelled.values() if classes is None else classes
+    class_names = {name.casefold() for name in names}
+    unknown = sorted({labelled[p] for p in paths if labelled[p].casefold() not in class_names})
     return SiteAudit(site, accuracy, home, lower, tuple(unknown))
 
 

@@ -45,22 +45,22 @@ def cut_boxes(
     FewshotLabError
         Where somebody says two things of one box; nothing is stored then.
     """
-    known = project.store.find_many(list({path for some in rows.values() for path, *_ in some}))
-    sizes = {row.id: (row.width, row.height) for row in project.store.images(list(known.values()))}
+    ids = project.store.find_many(list({path for some in rows.values() for path, *_ in some}))
+    sizes = {row.id: (row.width, row.height) for row in project.store.images(list(ids.values()))}
     labels: dict[tuple[str, str, Box], str] = {}
     cut = CutBoxes({}, 0, 0)
     for who, some in rows.items():
         for path, rectangle, label in some:
-            if path not in known:
+            if path not in ids:
                 cut.rows.setdefault(who, []).append((path, label))
                 continue
-            box = _within(rectangle, *sizes[known[path]])
+            box = _within(rectangle, *sizes[ids[path]])
             if box is None:
                 cut = cut._replace(empty=cut.empty + 1)
-            elif labels.setdefault((who, known[path], box), label) != label:
+            elif labels.setdefault((who, ids[path], box), label) != label:
                 raise FewshotLabError(
                     f"{source} gives one box of {path} two labels: {label} and "
-                    f"{labels[who, known[path], box]}. Leave one of them."
+                    f"{labels[who, ids[path], box]}. Leave one of them."
                 )
     boxes: dict[str, list[Box]] = {}
     for _, image_id, box in labels:

@@ -58,7 +58,7 @@ def read(file: Path) -> Contents:
         )
     paths = {str(each.get("id")): each.get("file_name") for each in records(content, "images")}
     names = {str(each.get("id")): each.get("name") for each in records(content, "categories")}
-    opinions, other, boxes = [], 0, []
+    opinions, other = [], 0
     for each in records(content, "annotations"):
         box = rectangle(each.get("bbox"))
         parts = ("bbox", "segmentation", "keypoints", "caption")
@@ -74,8 +74,5 @@ def read(file: Path) -> Contents:
         attributes = each["attributes"] if isinstance(each.get("attributes"), dict) else {}
         annotator = str(attributes.get("annotator") or "").strip() or None
         opinion = Opinion(name, annotator, str(attributes.get("time") or ""))
-        if box is None:
-            opinions.append((path, opinion))
-        else:
-            boxes.append((path, box, opinion))
-    return Contents(opinions, other, boxes)
+        opinions.append((path, box, opinion))
+    return Contents(opinions, other)

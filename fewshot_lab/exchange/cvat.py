@@ -73,7 +73,7 @@ def read(file: Path) -> Contents:
         raise FewshotLabError(
             f"{file.name} is not a CVAT file with images: export as “CVAT for images 1.1”."
         )
-    opinions, other, boxes = [], 0, []
+    opinions, other = [], 0
     for image in root.iter("image"):
         for drawn in image:
             box = _box(drawn)
@@ -83,12 +83,8 @@ def read(file: Path) -> Contents:
             attributes = {each.get("name"): each.text or "" for each in drawn.iter("attribute")}
             annotator = attributes.get("annotator", "").strip() or None
             opinion = Opinion(drawn.get("label", ""), annotator, attributes.get("time", ""))
-            path = image.get("name", "")
-            if box is None:
-                opinions.append((path, opinion))
-            else:
-                boxes.append((path, box, opinion))
-    return Contents(opinions, other, boxes)
+            opinions.append((image.get("name", ""), box, opinion))
+    return Contents(opinions, other)
 
 
 def _box(drawn: ElementTree.Element) -> Rectangle | None:

@@ -11,7 +11,7 @@ from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile
 
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.exchange.files import parse_json, read_json, records, rectangle
-from fewshot_lab.exchange.pictures import Contents, Opinion, Outgoing, Picture
+from fewshot_lab.exchange.pictures import Contents, Opinion, Outgoing, Picture, Rectangle
 from fewshot_lab.files import write_atomically
 from fewshot_lab.whole_files import writing_beside
 
@@ -101,19 +101,20 @@ def read(folder: Path) -> Contents:
     if not samples:
         raise FewshotLabError(f"{folder.name} lists no samples with a filepath.")
     field = _field(samples, folder)
-    opinions, other, boxes = [], 0, []
+    opinions: list[tuple[str, Rectangle | None, Opinion]] = []
+    other = 0
     for sample in samples:
         path = sample["path"] if isinstance(sample.get("path"), str) else sample["filepath"]
         for name, value in sample.items():
             if name == field:
-                opinions += [(path, _opinion(each)) for each in _classifications(value)]
+                opinions += [(path, None, _opinion(each)) for each in _classifications(value)]
             for each in _detections(value):
                 box = rectangle(each.get("bounding_box"), 1)
                 if box is None or not isinstance(each.get("label"), str):
                     other += 1
                 else:
-                    boxes.append((path, box, _opinion(each)))
-    return Contents(opinions, other, boxes)
+                    opinions.append((path, box, _opinion(each)))
+    return Contents(opinions, other)
 
 
 def _samples_json(place: Path) -> Any:
@@ -177,10 +178,9 @@ def _classifications(value: Any) -> list[dict[str, Any]]:
     """Return the classifications of a field."""
     if not isinstance(value, dict):
         return []
-    some = records(value, "classifications")
-    if value.get("_cls") == "Classification":
-        some = [value]
-    return [each for each in some if isinstance(each.get("label"), str)]
+    alone = value.get("_cls") == "Classification"
+    classifications = [value] if alone else records(value, "classifications")
+    return [each for each in classifications if isinstance(each.get("label"), str)]
 
 
 def _opinion(value: dict[str, Any]) -> Opinion:

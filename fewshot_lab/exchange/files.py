@@ -95,7 +95,7 @@ def row_opinions(rows: Iterable[tuple[str, Mapping[str, Any]]], file: Path) -> C
     FewshotLabError
         Where a label is no text.
     """
-    opinions = []
+    opinions: list[tuple[str, Rectangle | None, Opinion]] = []
     for path, row in rows:
         if (label := row["label"]) is None or label == "":
             continue
@@ -104,5 +104,5 @@ def row_opinions(rows: Iterable[tuple[str, Mapping[str, Any]]], file: Path) -> C
                 f"{file.name}: the label of {path} is {label!r}, which is not text."
             )
         annotator, time = (str(row.get(name) or "") for name in ("annotator", "time"))
-        opinions.append((path, Opinion(label, annotator or None, time)))
-    return Contents(opinions, 0, [])
+        opinions.append((path, None, Opinion(label, annotator or None, time)))
+    return Contents(opinions, 0)

@@ -9,7 +9,7 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.exchange.box_labels import cut_boxes
 from fewshot_lab.exchange.formats import FORMATS, FormatName
 from fewshot_lab.exchange.matching import project_paths
-from fewshot_lab.exchange.pictures import Opinion, Rectangle
+from fewshot_lab.exchange.pictures import Rectangle
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.store import LONGEST_NAME, tidy_name
 from fewshot_lab.words import plural
@@ -121,14 +121,10 @@ def read_labels(
         Where the file cannot be read, is another format, or holds no label that is asked for.
     """
     contents = FORMATS[kind].read(file)
-    drawn = contents.boxes if boxes else []
-    other = contents.other + len(contents.boxes) - len(drawn)
-    opinions: list[tuple[str, Rectangle | None, Opinion]] = [
-        *((path, None, each) for path, each in contents.opinions),
-        *drawn,
-    ]
+    taken = [each for each in contents.opinions if boxes or each[1] is None]
+    other = contents.other + len(contents.opinions) - len(taken)
     opinions = [
-        (_storable(path), box, each) for path, box, each in opinions if path and each.label.strip()
+        (_storable(path), box, each) for path, box, each in taken if path and each.label.strip()
     ]
     if not opinions:
         instead = ", only boxes, outlines or other answers" if other else ""

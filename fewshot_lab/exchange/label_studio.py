@@ -82,7 +82,7 @@ def read(file: Path) -> Contents:
         if not annotation.get("was_cancelled")
     ]
     users = {str(each.get("completed_by")) for _, each in annotations if _user(each) is None}
-    opinions, other, boxes = [], 0, []
+    opinions, other = [], 0
     for path, annotation in annotations:
         who = _user(annotation)
         if who is None and len(users) > 1:  # several people whom the file does not name
@@ -101,12 +101,8 @@ def read(file: Path) -> Contents:
                 meta = {}
             annotator = str(meta.get("annotator") or who or "") or None
             time = str(meta.get("time") or annotation.get("created_at") or "")
-            for opinion in (Opinion(str(choice), annotator, time) for choice in choices):
-                if box is None:
-                    opinions.append((path, opinion))
-                else:
-                    boxes.append((path, box, opinion))
-    return Contents(opinions, other, boxes)
+            opinions += [(path, box, Opinion(str(c), annotator, time)) for c in choices]
+    return Contents(opinions, other)
 
 
 def _box(value: dict[str, Any]) -> Rectangle | None:

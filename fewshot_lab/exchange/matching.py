@@ -13,8 +13,8 @@ def project_paths(store: Store, paths: Sequence[str]) -> dict[str, str]:
     a tool may keep the name of the file alone, or put its own folders before it. Where several
     images could be meant, none is.
     """
-    known = store.find_many(paths)
-    away = [path for path in paths if path not in known]
+    ids = store.find_many(paths)
+    away = [path for path in paths if path not in ids]
     if not away:
         return {path: path for path in paths}
     own: dict[str, str] = {}
@@ -34,7 +34,7 @@ def project_paths(store: Store, paths: Sequence[str]) -> dict[str, str]:
         longer = next((end for end in _ends(plain) if end in own), None)
         return path if shorter or longer is None else own[longer]
 
-    return {path: path if path in known else meant(path) for path in paths}
+    return {path: path if path in ids else meant(path) for path in paths}
 
 
 def _ends(path: str) -> Iterator[str]:

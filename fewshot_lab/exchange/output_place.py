@@ -2,16 +2,16 @@
 
 import shutil
 import tempfile
-import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
+
+from fewshot_lab.files import clear_leftovers
 
 Put = Callable[[str, Callable[[Path], object]], None]
 """Writes a file: what it is called, and what writes it to a path."""
-
-_KILLED_SECONDS = 3600.0
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def output_place(target: Path) -> Iterator[Put]:
         yield into_folder
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    _clear_leftovers(target)
+    clear_leftovers(target.parent, f".{escape(target.name)}.*.part", Path.is_dir)
     beside = Path(tempfile.mkdtemp(".part", f".{target.name}.", target.parent))
     try:
         with zipfile.ZipFile(beside / target.name, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -47,12 +47,3 @@ def output_place(target: Path) -> Iterator[Put]:
         (beside / target.name).replace(target)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-
-
-def _clear_leftovers(target: Path) -> None:
-    """Remove what runs left that were killed, an hour ago or more."""
-    for left in target.parent.iterdir():
-        if left.name.startswith(f".{target.name}.") and left.suffix == ".part":
-            with suppress(OSError):
-                if left.stat().st_mtime < time.time() - _KILLED_SECONDS:
-                    shutil.rmtree(left)

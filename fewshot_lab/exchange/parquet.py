@@ -52,23 +52,23 @@ def _batches(outgoing: Outgoing, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
 
     numbers = outgoing.numbers
     for start in range(0, len(outgoing.pictures), ROWS):
-        some = outgoing.pictures[start : start + ROWS]
+        batch = outgoing.pictures[start : start + ROWS]
         columns: dict[str, Any] = {
-            "image": [each.id for each in some],
+            "image": [each.id for each in batch],
             **{
-                name: [getattr(each, name) for each in some]
+                name: [getattr(each, name) for each in batch]
                 for name in ("path", "file", "width", "height")
             },
             **{
-                name: [getattr(each, name) or None for each in some]
+                name: [getattr(each, name) or None for each in batch]
                 for name in ("group", "label", "split")
             },
-            OPINIONS: [[opinion._asdict() for opinion in each.opinions] for each in some],
-            "predicted": [each.prediction and each.prediction.label for each in some],
-            "probability": [each.prediction and each.prediction.probability for each in some],
+            OPINIONS: [[opinion._asdict() for opinion in each.opinions] for each in batch],
+            "predicted": [each.prediction and each.prediction.label for each in batch],
+            "probability": [each.prediction and each.prediction.probability for each in batch],
         }
         if numbers is not None:
-            embeddings, probabilities = rows_of(numbers, [each.id for each in some])
+            embeddings, probabilities = rows_of(numbers, [each.id for each in batch])
             away = np.isnan(embeddings).all(axis=1)
             for name, column in zip(numbers.class_names, probabilities.T, strict=True):
                 columns[f"probability {name}"] = pa.array(column, mask=away)

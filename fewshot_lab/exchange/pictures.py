@@ -124,13 +124,12 @@ class Contents(NamedTuple):
 
     Attributes
     ----------
-    opinions : list of (path, Opinion)
+    opinions : list of (path, Rectangle or None, Opinion)
+        Of a box, or None for the whole picture.
     other : int
         Outlines and answers of other kinds, which are neither a label of a whole picture nor of
         a box.
-    boxes : list of (path, Rectangle, Opinion)
     """
 
-    opinions: list[tuple[str, Opinion]]
+    opinions: list[tuple[str, Rectangle | None, Opinion]]
     other: int
-    boxes: list[tuple[str, Rectangle, Opinion]]

@@ -147,7 +147,7 @@ def label_by_outlines(project: Project, preview: OutlinePreview, annotator: str)
     return done
 
 
-def _slide(project: Project, file: str, asked: str | None) -> Slide:
+def _slide(project: Project, file: str, wanted: str | None) -> Slide:
     """Return the slide that outlines were drawn on."""
     slides = slides_of(project)
     if not slides:
@@ -156,11 +156,11 @@ def _slide(project: Project, file: str, asked: str | None) -> Slide:
     def stem(slide: Slide) -> str:
         return PurePosixPath(slide.name).stem.casefold()
 
-    if asked is not None:
-        meant = [s for s in slides if s.name == asked] or [
+    if wanted is not None:
+        meant = [s for s in slides if s.name == wanted] or [
             s
             for s in slides
-            if asked.casefold() in (stem(s), PurePosixPath(s.name).name.casefold())
+            if wanted.casefold() in (stem(s), PurePosixPath(s.name).name.casefold())
         ]
     else:
         meant = slides if len(slides) == 1 else []
@@ -170,8 +170,8 @@ def _slide(project: Project, file: str, asked: str | None) -> Slide:
     if len(meant) == 1:
         return meant[0]
     some = first_few([s.name for s in slides], 5)
-    if asked is not None:
-        raise FewshotLabError(f"There is no one slide {asked!r} in {project.name!r}: {some}")
+    if wanted is not None:
+        raise FewshotLabError(f"There is no one slide {wanted!r} in {project.name!r}: {some}")
     raise FewshotLabError(f"{file} does not say which slide it is of; choose one of: {some}")
 
 

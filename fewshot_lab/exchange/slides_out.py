@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 SlideKind = Literal["geojson", "heat-map", "csv"]
 SLIDE_KINDS: tuple[SlideKind, ...] = get_args(SlideKind)
 _TILE_COLUMNS = ["slide", "image", "x", "y", "width", "height", "micrometres_per_pixel"]
-_SAID = ["label", "annotator", "predicted", "probability"]
+_ANSWER = ["label", "annotator", "predicted", "probability"]
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def write_slides(
             rows = (
                 _tile_row(slide, tile, answers) for slide in slides for tile in tiles[slide.name]
             )
-            columns = [*_TILE_COLUMNS, *_SAID, *(f"p_{name}" for name in answers.names), LOG]
+            columns = [*_TILE_COLUMNS, *_ANSWER, *(f"p_{name}" for name in answers.names), LOG]
             tables = {"tiles.csv": as_csv(columns, rows)}
             if report is not None:
                 tables["slides.csv"] = slides_csv(report, answers.log, tiles)

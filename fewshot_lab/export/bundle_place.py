@@ -3,9 +3,7 @@
 import os
 import re
 import shutil
-import time
 import zipfile
-from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -26,6 +24,7 @@ FILES = (
     "reference.npz",
     "tiles.json",
 )
+UNFINISHED = ".?*.?*.part"
 
 
 def store(path: Path, data: bytes) -> None:
@@ -53,16 +52,11 @@ def must_be_free(folder: Path, force: bool) -> None:
         raise FewshotLabError(f"{folder} exists: choose another name, or replace it (--force).")
 
 
-def clear_leftovers(folder: Path) -> None:
-    """Remove what exports into the same folder left that were killed, an hour ago or more."""
-    for left in folder.parent.glob(".?*.?*.part"):
-        with suppress(OSError):
-            if left.stat().st_mtime > time.time() - 3600:
-                continue
-            if left.is_file() and re.fullmatch(r"\..+\.zip\.\d+\.part", left.name):
-                left.unlink()
-            elif left.is_dir() and all(file.name in FILES for file in left.iterdir()):
-                shutil.rmtree(left)
+def is_unfinished(path: Path) -> bool:
+    """Say whether a file or folder is the beginning of a bundle, by its name or what it holds."""
+    if path.is_dir():
+        return all(file.name in FILES for file in path.iterdir())
+    return bool(re.fullmatch(r"\..+\.zip\.\d+\.part", path.name))
 
 
 def put_in_place(beside: Path, folder: Path) -> None:

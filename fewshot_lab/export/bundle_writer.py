@@ -14,7 +14,8 @@ from fewshot_lab.cells import table_encoding
 from fewshot_lab.errors import FewshotLabError, as_sentence
 from fewshot_lab.export.bundle_place import (
     FILES,
-    clear_leftovers,
+    UNFINISHED,
+    is_unfinished,
     must_be_free,
     put_in_place,
     store,
@@ -33,7 +34,7 @@ from fewshot_lab.export.skops_file import dump
 from fewshot_lab.export.tables import labels_used_csv
 from fewshot_lab.export.templating import render
 from fewshot_lab.export.tile_settings import tile_settings
-from fewshot_lab.files import expanded, to_json
+from fewshot_lab.files import clear_leftovers, expanded, to_json
 from fewshot_lab.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ def export_bundle(
     if classifier is None:
         progress("fitting", 0, None)
         classifier = project.fit()
-    clear_leftovers(home)
+    clear_leftovers(home.parent, UNFINISHED, is_unfinished)
     beside = home.with_name(f".{home.name}.{uuid4().hex[:8]}.part")
     try:
         with as_sentence(f"{target} cannot be written"):
@@ -169,14 +170,14 @@ def _write_files(
     backbone = project.backbone
     facts, decision = gather_facts(project, classifier, progress=progress)
     metrics = facts["metrics"]
-    known = {row["id"]: row for row in facts["about"]["classes"]}
+    class_by_id = {row["id"]: row for row in facts["about"]["classes"]}
     progress("exporting", 0, None)
     cache = project.folder / "exports" / "backbones" / f"{backbone.fingerprint}-{REVISION}.onnx"
     body = _backbone_graph(project, cache)
     dimensions = int(classifier.training.X.shape[1])
     head = classifier_graph(estimator, dimensions)
     skops_data, trusted = dump(estimator)
-    classes = [{key: known[i][key] for key in ("id", "name", "color")} for i in ids]
+    classes = [{key: class_by_id[i][key] for key in ("id", "name", "color")} for i in ids]
 
     store(folder / "model.onnx", serialise(join(body, head, len(ids))))
     store(folder / "classifier.skops", skops_data)

@@ -208,7 +208,7 @@ def _about(
             "name": fitted.name,
             "title": fitted.title,
             "sentence": fitted.sentence,
-            "parameters": _jsonable(fitted.parameters),
+            "parameters": fitted.parameters,
             "stages_read": fitted.reading.stages,
             "sites_left_out": fitted.reading.by_site,
             "calibration": fitted.calibration.sentence,
@@ -233,19 +233,3 @@ def _versions() -> dict[str, str]:
         "python": platform.python_version(),
         **{name: version(name) for name in names},
     }
-
-
-def _jsonable(value: Any) -> Any:
-    import numpy as np
-
-    if isinstance(value, dict):
-        return {str(key): _jsonable(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_jsonable(item) for item in value]
-    if isinstance(value, np.ndarray):
-        return value.tolist() if value.size <= 64 else f"array of shape {value.shape}"
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, (str, int, float, bool)) or value is None:
-        return value
-    return str(value)

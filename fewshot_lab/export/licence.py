@@ -18,40 +18,30 @@ def licence_facts(card: Card) -> dict[str, Any]:
     }
 
 
-def accept_licence(card: Card, accepted: bool, by: str = "") -> dict[str, Any] | None:
-    """Return who accepts the backbone's licence, when and which; None where nobody needs to.
-
-    Raises
-    ------
-    ExportRefused
-        Where it must be accepted and is not.
-    """
-    if not must_be_accepted(card.licence_class):
-        return None
-    if not accepted:
-        asked = conditions(card.title, card.licence, card.licence_class).removesuffix(".")
-        raise ExportRefused(
-            f"{asked}; say that you comply with it (--licence-accepted, or a tick on the page)."
-        )
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    return {"licence": card.licence, "by": by or None, "at": now}
-
-
 def check_backbone(card: Card, accepted: bool, by: str = "") -> dict[str, Any] | None:
     """Refuse a backbone that no bundle may or can hold, before anything is computed.
 
     Returns
     -------
     dict or None
-        As :func:`accept_licence`.
+        Who accepts its licence, when and which; None where nobody needs to.
 
     Raises
     ------
     ExportRefused
+        Where it is too large, or its licence must be accepted and is not.
     """
     if card.size_mb > BUNDLE_LIMIT_MB:
         raise ExportRefused(
             f"{card.title} ({card.size_mb:,.0f} MB) is larger than the 2 GB that one ONNX file can "
             "hold: it works in the app, but a bundle needs a smaller backbone."
         )
-    return accept_licence(card, accepted, by)
+    if not must_be_accepted(card.licence_class):
+        return None
+    if not accepted:
+        terms = conditions(card.title, card.licence, card.licence_class).removesuffix(".")
+        raise ExportRefused(
+            f"{terms}; say that you comply with it (--licence-accepted, or a tick on the page)."
+        )
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"licence": card.licence, "by": by or None, "at": now}

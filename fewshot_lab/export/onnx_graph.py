@@ -16,8 +16,6 @@ from fewshot_lab.files import write_atomically
 
 if TYPE_CHECKING:
     import numpy as np
-    import onnx
-    import torch
 
 OPSET = 18
 ML_OPSET = 3

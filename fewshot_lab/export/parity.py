@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import types
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,10 +17,6 @@ from fewshot_lab.export.errors import ExportRefused
 from fewshot_lab.progress import Progress, silent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import numpy as np
-
     from fewshot_lab.classifiers import Fitted
     from fewshot_lab.evaluation import Decision
     from fewshot_lab.project import ProjectCore
@@ -122,18 +118,18 @@ def check_parity(
 
 
 def _check_rule(
-    ours: Decision | None, theirs: Any, seen: tuple[Any, Any, Any], stored: tuple[Any, Any]
+    decision: Decision | None, read_back: Any, seen: tuple[Any, Any, Any], stored: tuple[Any, Any]
 ) -> None:
     """Refuse a bundle whose rule does not say what the app's says of the same images.
 
     Seen are probabilities, embeddings and statistics by the bundle; stored, the latter two by the
     app.
     """
-    if (ours is None) != (theirs is None):
+    if (decision is None) != (read_back is None):
         raise ExportRefused("The bundle is not offered: its decision rule cannot be read back.")
-    if ours is None:
+    if decision is None:
         return
-    a, b = ours.apply(*seen), theirs.apply(*seen)
+    a, b = decision.apply(*seen), read_back.apply(*seen)
     same = (
         a.reasons == b.reasons
         and np.array_equal(a.unlike, b.unlike)
@@ -142,16 +138,16 @@ def _check_rule(
     )
     if not same:
         raise ExportRefused("The bundle is not offered: its decision rule decides otherwise.")
-    if ours.reference is not None:
-        far = float(np.abs(b.similarity - ours.reference.similarity(stored[0])).max())
+    if decision.reference is not None:
+        far = float(np.abs(b.similarity - decision.reference.similarity(stored[0])).max())
         # An embedding is rounded to fp16: a similarity moves by as much.
         if not far <= SIMILARITY_LIMIT:
             raise ExportRefused(
                 "The bundle is not offered: its similarity to the labelled images differs from "
                 f"the app's by {far:.2g}, and {SIMILARITY_LIMIT:g} is the limit."
             )
-    if ours.kind is not None:
-        far = float(np.abs(theirs.kind.score(*seen[1:]) - ours.kind.score(*stored)).max())
+    if decision.kind is not None:
+        far = float(np.abs(read_back.kind.score(*seen[1:]) - decision.kind.score(*stored)).max())
         if not far <= KIND_LIMIT:
             raise ExportRefused(
                 "The bundle is not offered: its distance from the labelled kind of picture differs "

@@ -190,14 +190,14 @@ def similar_images(
     """Return the labelled images most like each new one; None where they are not at hand."""
     if project is None or not embeddings:
         return None
-    known = project.embeddings
-    if known is None or known.fingerprint != fingerprint:
+    stored = project.embeddings
+    if stored is None or stored.fingerprint != fingerprint:
         return None
     names = {row.id: row.name for row in project.store.classes(include_retired=True)}
     labels = project.store.labels()
     ids = [
         image_id
-        for image_id in known.ids
+        for image_id in stored.ids
         if (label := labels.get(image_id)) is not None and label.kind == "class"
     ]
     if not ids:

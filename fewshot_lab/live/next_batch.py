@@ -19,7 +19,7 @@ from fewshot_lab.project import (
 from fewshot_lab.sampling import BATCH, GAPS, Confounder, Suggestion, suggest_between, suggest_by
 
 
-class Next:
+class Suggester:
     """Suggests images, and draws those of the audit set that are suggested among them."""
 
     def __init__(self, project: ProjectCore, audit: AuditSet) -> None:

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from fewshot_lab.classifiers import Fitted, fit, fit_same, soft_labels
 from fewshot_lab.evaluation import CrossValidation, cross_validation, disagreement
-from fewshot_lab.live.next_batch import Next
+from fewshot_lab.live.next_batch import Suggester
 from fewshot_lab.live.pool_scores import PoolScores, Scorer
-from fewshot_lab.live.refit_inputs import Asked, Taught
+from fewshot_lab.live.refit_inputs import RefitSettings, TrainingRows
 from fewshot_lab.live.session_images import Images
 from fewshot_lab.live.snapshot import Snapshot
 from fewshot_lab.live.suspects import Suspects
@@ -75,7 +75,7 @@ class Refit:
     def __init__(self, project: ProjectCore) -> None:
         self._project = project
         self._audit_set = AuditSet(project)
-        self._next = Next(project, self._audit_set)
+        self._suggester = Suggester(project, self._audit_set)
         self._suspects = Suspects(project.store)
         self._drawn_for: tuple[Any, ...] | None = None
         self._fit_key: tuple[Any, ...] | None = None
@@ -85,7 +85,7 @@ class Refit:
     def of(
         self,
         images: Images,
-        asked: Asked,
+        settings: RefitSettings,
         last: Snapshot,
         *,
         quick: bool,
@@ -95,7 +95,7 @@ class Refit:
 
         Parameters
         ----------
-        images, asked
+        images, settings
             What there is, and how it is to be fitted.
         last : Snapshot
             Whose classifier is good still where the labels that train are the same.
@@ -107,15 +107,15 @@ class Refit:
         """
         labels = label_arrays(self._project.store, images.view)
         # Once for the same labels: to look at a page again must not change its figures.
-        drawn_for = (labels.position, images.key, images.revision, asked.share)
+        drawn_for = (labels.position, images.key, images.revision, settings.share)
         if drawn_for != self._drawn_for:
-            labels = self._next.draw(images, labels, asked.share)
+            labels = self._suggester.draw(images, labels, settings.share)
             self._drawn_for = drawn_for
         trained = labels.trains >= 0
         classes = len(np.unique(labels.trains[trained]))
         if classes < 2:
-            return self._without_classifier(images, labels, asked, classes)
-        fitted, quick_at = self._fitted(images, labels, asked, last, quick=quick, check=check)
+            return self._without_classifier(images, labels, settings, classes)
+        fitted, quick_at = self._fitted(images, labels, settings, last, quick=quick, check=check)
         class_ids = tuple(int(c) for c in fitted.class_ids)
         scorer = Scorer(fitted, images.pool, costs_of(self._project, fitted.class_ids))
         give_way = partial(check, labels.position)
@@ -126,11 +126,11 @@ class Refit:
             scores = _scores(scorer, first, last, (lambda: None) if quick else give_way)
         self._scored = images.key, images.revision
         suggest = partial(
-            self._next.suggest,
+            self._suggester.suggest,
             images,
             labels,
-            strategy=asked.strategy,
-            share=asked.share,
+            strategy=settings.strategy,
+            share=settings.share,
             probabilities=scores.probabilities,
             class_ids=class_ids,
         )
@@ -154,7 +154,7 @@ class Refit:
             "suggestions": suggest(among=first),
             "between": {
                 pair: suggest(pair=pair, among=first)
-                for pair in {pair for _, pair in asked.pairs}
+                for pair in {pair for _, pair in settings.pairs}
                 if set(pair) <= set(class_ids)
             },
             "sentence": fitted.sentence,
@@ -164,7 +164,9 @@ class Refit:
         rest = None if first is None else lambda: scorer(check=give_way).fields
         return Refitted(labels.position, "", fields, quick_at, rest)
 
-    def preview(self, images: Images, asked: Asked, last: Snapshot) -> dict[str, Any] | None:
+    def preview(
+        self, images: Images, settings: RefitSettings, last: Snapshot
+    ) -> dict[str, Any] | None:
         """Return what the classifier chosen last predicts once fitted on the labels of now.
 
         Fields of the snapshot; None where a new choice takes no time, is due because classes have
@@ -174,16 +176,16 @@ class Refit:
         if fitted is None or fitted.recipe is None or self._quick_seconds < PATIENCE:
             return None
         labels = label_arrays(self._project.store, images.view)
-        taught = Taught.of(labels)
-        key = self._key(images, taught, asked)
+        training = TrainingRows.of(labels)
+        key = self._key(images, training, settings)
         same = self._fit_key is not None and self._fit_key[0] == key[0]
-        if not same or self._fit_key == key or taught.class_ids != last.class_ids:
+        if not same or self._fit_key == key or training.class_ids != last.class_ids:
             return None
-        again = fit_same(fitted, **_what_trains(images, taught))
+        again = fit_same(fitted, **_what_trains(images, training))
         if again is None:
             return None
         scorer = Scorer(again, images.pool, costs_of(self._project, again.class_ids))
-        first = self._first(images, labels, last, taught.class_ids)
+        first = self._first(images, labels, last, training.class_ids)
         return _scores(scorer, first, last).fields | {"predicted_at": labels.position}
 
     def _first(
@@ -203,7 +205,7 @@ class Refit:
         return first
 
     def _without_classifier(
-        self, images: Images, labels: LabelArrays, asked: Asked, classes: int
+        self, images: Images, labels: LabelArrays, settings: RefitSettings, classes: int
     ) -> Refitted:
         message = (
             "All labels are of one class: label images of a second one."
@@ -214,8 +216,8 @@ class Refit:
         predictions = Predictions(labels, (), None, none, images.group)
         fields = {
             "audit_report": self._audit_set.report(predictions),
-            "suggestions": self._next.suggest(
-                images, labels, strategy=asked.strategy, share=asked.share
+            "suggestions": self._suggester.suggest(
+                images, labels, strategy=settings.strategy, share=settings.share
             ),
         }
         return Refitted(labels.position, message, fields)
@@ -224,7 +226,7 @@ class Refit:
         self,
         images: Images,
         labels: LabelArrays,
-        asked: Asked,
+        settings: RefitSettings,
         last: Snapshot,
         *,
         quick: bool,
@@ -234,15 +236,15 @@ class Refit:
 
         Where the labels that train are those of the last snapshot, its classifier is good still.
         """
-        taught = Taught.of(labels)
-        key = self._key(images, taught, asked)
+        training = TrainingRows.of(labels)
+        key = self._key(images, training, settings)
         if quick and self._fit_key == key and last.fitted is not None:
             return last.fitted, None
         began = time.monotonic()
-        rows = taught.rows
+        rows = training.rows
         fitted = fit(
-            **_what_trains(images, taught),
-            name=asked.name,
+            **_what_trains(images, training),
+            name=settings.name,
             groups=None if images.group is None else images.group[rows],
             near_duplicates=None,
             sites=None if images.site is None else images.site[rows],
@@ -256,9 +258,9 @@ class Refit:
         return fitted, now
 
     @staticmethod
-    def _key(images: Images, taught: Taught, asked: Asked) -> tuple[Any, ...]:
+    def _key(images: Images, training: TrainingRows, settings: RefitSettings) -> tuple[Any, ...]:
         """Return what a classifier and what is measured of it rest on."""
-        return (images.key, images.revision, asked.name), taught.key, asked.costs
+        return (images.key, images.revision, settings.name), training.key, settings.costs
 
     def _validated(
         self, fitted: Fitted, images: Images, trained: NDArray[np.bool_]
@@ -275,15 +277,15 @@ class Refit:
         )
 
 
-def _what_trains(images: Images, taught: Taught) -> dict[str, Any]:
+def _what_trains(images: Images, training: TrainingRows) -> dict[str, Any]:
     """Return it by the names of :func:`fit` and :func:`fit_same`."""
     return {
-        "X": images.pool.X[taught.rows],
-        "y": taught.y,
+        "X": images.pool.X[training.rows],
+        "y": training.y,
         "pool": images.pool,
-        "rows": taught.rows,
+        "rows": training.rows,
         "apart": images.view.away,
-        "soft": soft_labels(taught.y, taught.shares),
+        "soft": soft_labels(training.y, training.shares),
     }
 
 

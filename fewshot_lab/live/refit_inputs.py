@@ -20,7 +20,7 @@ from fewshot_lab.project import (
 
 
 @dataclass(frozen=True)
-class Asked:
+class RefitSettings:
     """What the project's settings ask for."""
 
     name: str
@@ -31,7 +31,7 @@ class Asked:
     unlike_share: float
 
     @classmethod
-    def of(cls, project: ProjectCore) -> Asked:
+    def of(cls, project: ProjectCore) -> RefitSettings:
         """Read them."""
         name = str(project.store.get("classifier") or "auto")
         return cls(
@@ -45,7 +45,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Taught:
+class TrainingRows:
     """What trains: rows of the pool, class ids, and shares of opinions where these differ."""
 
     rows: NDArray[np.int64]
@@ -53,7 +53,7 @@ class Taught:
     shares: list[tuple[tuple[int, float], ...]]
 
     @classmethod
-    def of(cls, labels: LabelArrays) -> Taught:
+    def of(cls, labels: LabelArrays) -> TrainingRows:
         """Take it from all labels."""
         rows = np.flatnonzero(labels.trains >= 0)
         shares = [labels.shares.get(r, ()) for r in rows.tolist()] if labels.shares else []

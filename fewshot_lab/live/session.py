@@ -15,7 +15,7 @@ import numpy as np
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.live.advisor import Advisor
 from fewshot_lab.live.refit import Overtaken, Refit
-from fewshot_lab.live.refit_inputs import Asked
+from fewshot_lab.live.refit_inputs import RefitSettings
 from fewshot_lab.live.session_images import Images, look_at
 from fewshot_lab.live.snapshot import Snapshot
 from fewshot_lab.project import ProjectCore
@@ -157,17 +157,17 @@ class LiveSession:
         self._wake.clear()
         self._attempt = None
         images = self._images = look_at(self._project, self._images)
-        asked = Asked.of(self._project)
-        self._pairs = dict(asked.pairs)
+        settings = RefitSettings.of(self._project)
+        self._pairs = dict(settings.pairs)
         held = (images.key, images.revision) if images else None
-        key = held, self._project.store.position(), asked
+        key = held, self._project.store.position(), settings
         self._attempt = key
         if key != self._done:
-            self._publish(asked, quick=True)
+            self._publish(settings, quick=True)
             self._done = key
         elif self._thorough_at is not None and time.monotonic() >= self._thorough_at:
             try:
-                self._publish(asked, quick=False)
+                self._publish(settings, quick=False)
             finally:
                 self._thorough_at = None
 
@@ -197,18 +197,18 @@ class LiveSession:
             return
         self._put(images, position, message)
 
-    def _publish(self, asked: Asked, *, quick: bool) -> None:
+    def _publish(self, settings: RefitSettings, *, quick: bool) -> None:
         began = time.perf_counter()
         images = self._images
         if images is None:
             position = self._project.store.position()
             self._put(None, position, "The images have no embeddings yet.", began)
             return
-        if quick and (preview := self._refit.preview(images, asked, self._snapshot)):
+        if quick and (preview := self._refit.preview(images, settings, self._snapshot)):
             self._amend(**preview)
-        refit = self._refit.of(images, asked, self._snapshot, quick=quick, check=self._check)
+        refit = self._refit.of(images, settings, self._snapshot, quick=quick, check=self._check)
         if refit.quick_at is not None:
-            slow = not asked.name.startswith("paper-")
+            slow = not settings.name.startswith("paper-")
             self._thorough_at = refit.quick_at + SETTLE if slow else None
         self._put(images, refit.position, refit.message, began, **refit.fields)
         if (fitted := refit.fields.get("fitted")) is not None:

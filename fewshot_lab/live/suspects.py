@@ -24,7 +24,7 @@ class Suspects:
     def __init__(self, store: Store):
         self._store = store
         self._position = 0
-        self._kept: dict[str, bool] = {}
+        self._confirmed: dict[str, bool] = {}
         self._together: set[str] = set()
 
     def of(
@@ -45,12 +45,12 @@ class Suspects:
         new = [e for e in self._store.events(after=self._position) if e.position <= position]
         sizes = Counter(event.position for event in new)
         for event in new:
-            self._kept[event.image_id] = event.view == "suspects"
+            self._confirmed[event.image_id] = event.view == "suspects"
             in_bulk = sizes[event.position] >= MANY or event.view == PILE
             many = event.kind == "class" and in_bulk
             (self._together.add if many else self._together.discard)(event.image_id)
         self._position = position
         doubtful = self._together if disagreeing else set()
         listed = suspects(fitted, ids, doubtful)
-        listed = tuple(s for s in listed if not self._kept.get(s.image_id))
+        listed = tuple(s for s in listed if not self._confirmed.get(s.image_id))
         return listed[:LISTED] if disagreeing else listed

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 from fewshot_lab.errors import FewshotLabError, Unavailable
-from fewshot_lab.files import to_json
+from fewshot_lab.files import clear_leftovers, to_json
 from fewshot_lab.home import MARKER
 from fewshot_lab.images import pixel_file
 from fewshot_lab.progress import Progress, silent
@@ -87,7 +87,7 @@ def write_backup(
         raise FewshotLabError(f"There is no folder {file.parent}.")
     if file.exists() and not overwrite:
         raise FewshotLabError(f"{file} exists already: name another file, or say --overwrite.")
-    _clear_leftovers(file.parent)
+    clear_leftovers(file.parent, ".*.backup.part", _is_unfinished)
     beside = file.with_name(f".{file.name}.{uuid4().hex[:8]}.backup.part")
     try:
         with tempfile.TemporaryDirectory(
@@ -184,17 +184,7 @@ def _add(archive: zipfile.ZipFile, name: str, path: Path) -> tuple[int, str]:
     return size, digest.hexdigest()
 
 
-def _clear_leftovers(folder: Path) -> None:
-    """Remove what killed backups left: nothing was written to it for an hour."""
-    for left in folder.glob(".*.backup.part"):
-        try:
-            if left.stat().st_mtime > time.time() - 3600:
-                continue
-            if left.is_file() and re.fullmatch(r"\..+\.[0-9a-f]{8}\.backup\.part", left.name):
-                left.unlink()
-            elif left.is_dir() and all(p.name.startswith(DATABASE) for p in left.iterdir()):
-                for part in left.iterdir():
-                    part.unlink()
-                left.rmdir()
-        except OSError:  # somebody else's
-            continue
+def _is_unfinished(path: Path) -> bool:
+    if path.is_dir():
+        return all(part.name.startswith(DATABASE) for part in path.iterdir())
+    return bool(re.fullmatch(r"\..+\.[0-9a-f]{8}\.backup\.part", path.name))

@@ -20,6 +20,7 @@ from packaging.requirements import Requirement
 
 from fewshot_lab.accounts import sign_in
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import nearest_existing
 from fewshot_lab.home import home
 from fewshot_lab.operations.readiness import home_is_writable
 from fewshot_lab.project import Project, server_url
@@ -166,7 +167,7 @@ def _gpu() -> Iterator[Finding]:
 
 
 def _disk() -> Iterator[Finding]:
-    folder = _there(home())
+    folder = nearest_existing(home())
     free = shutil.disk_usage(folder).free
     words = f"{size(free)} are free for {home()}."
     if free < LEAST_GB * 1e9:
@@ -193,7 +194,7 @@ def _database() -> Iterator[Finding]:
         yield Finding("database", "good", f"PostgreSQL {version} answers.")
         return
     mounts = sorted(psutil.disk_partitions(all=True), key=lambda mount: len(mount.mountpoint))
-    inside = [m for m in mounts if _there(home()).resolve().is_relative_to(m.mountpoint)]
+    inside = [m for m in mounts if nearest_existing(home()).resolve().is_relative_to(m.mountpoint)]
     kind = inside[-1].fstype if inside else ""
     if kind in NETWORK_DISKS:
         yield Finding(
@@ -257,10 +258,3 @@ def _projects() -> Iterator[Finding]:
         yield Finding("projects", "mend", f"{each.name} does not open. {each.reason}", "See above.")
     if not damaged:
         yield Finding("projects", "good", f"{plural(len(sound), 'project')}, all open.")
-
-
-def _there(folder: Path) -> Path:
-    """Return a folder, or the first above it that is there."""
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    return folder

@@ -1,9 +1,9 @@
 """Whether the app could take a label now: for whoever watches the server."""
 
 import os
-from pathlib import Path
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.files import nearest_existing
 from fewshot_lab.home import home
 from fewshot_lab.project import server_url
 from fewshot_lab.store import server_version
@@ -16,10 +16,8 @@ def readiness() -> dict[str, bool]:
 
 def home_is_writable() -> bool:
     """Say whether projects can be written; a home that is not there yet can be made."""
-    folder = home()
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    return os.access(folder, os.R_OK | os.W_OK | os.X_OK) and Path(folder).is_dir()
+    folder = nearest_existing(home())
+    return os.access(folder, os.R_OK | os.W_OK | os.X_OK) and folder.is_dir()
 
 
 def _database_answers() -> bool:

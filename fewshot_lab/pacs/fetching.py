@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,10 +77,6 @@ class FetchReport:
             parts.append(f"{plural(self.already, 'image')} fetched before")
         done = f" {self.imported.sentence}" if self.imported else ""
         return ", ".join(parts) + "." + done
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the report as JSON can hold it."""
-        return asdict(self)
 
 
 def fetch_study(
@@ -166,13 +162,13 @@ class _Fetch(Scan):
         self.progress = progress
         self.code = Codes(project.store).of
         self.folder = project.folder / FOLDER
-        self.known = project.store.known_sources()
+        self.known_frames = project.store.known_sources()
         self.already = self.fetched = 0
         self.failure = False
 
     def candidates(self, series: Sequence[FoundSeries]) -> Iterator[Candidate | Refused]:
         for each in series:
-            headers = self._asked(lambda each=each: self.pacs.headers(self.study, each.uid))
+            headers = self._request(lambda each=each: self.pacs.headers(self.study, each.uid))
             yield from self._of_series(each.uid, headers)
 
     def _of_series(self, uid: str, headers: Sequence[Dataset]) -> Iterator[Candidate | Refused]:
@@ -232,7 +228,7 @@ class _Fetch(Scan):
         group: str,
     ) -> Iterator[Candidate | Refused]:
         """Fetch one instance, unless all frames that are wanted of it are here already."""
-        if all((str(file), frame) in self.known for frame in frames):
+        if all((str(file), frame) in self.known_frames for frame in frames):
             self.already += len(frames)
             self.total -= len(frames)
             return
@@ -241,7 +237,7 @@ class _Fetch(Scan):
         self.fetched += len(frames)
         try:
             data = pixels_of(
-                self._asked(lambda: self.pacs.instance(self.study, uid, instance), alone=True)
+                self._request(lambda: self.pacs.instance(self.study, uid, instance), alone=True)
             )
         except (PacsError, ValueError) as error:
             self.total -= len(frames) - 1
@@ -254,7 +250,7 @@ class _Fetch(Scan):
             path = f"{name}#{frame}" if several else name
             yield Candidate(path, file, frame, group=group, meta=meta)
 
-    def _asked(self, call: Any, *, alone: bool = False) -> Any:
+    def _request(self, call: Any, *, alone: bool = False) -> Any:
         """Ask the PACS; one instance that it cannot give does not end the fetch."""
         try:
             return call()

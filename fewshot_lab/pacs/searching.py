@@ -104,12 +104,7 @@ def series_of(pacs: Pacs, study: str, progress: Progress = silent) -> list[Found
     ------
     PacsError
     """
-    rows = _all(
-        lambda offset: pacs.page_of_series(study, offset),
-        "SeriesInstanceUID",
-        most=None,
-        progress=progress,
-    )
+    rows = _all(lambda at: pacs.page_of_series(study, at), "SeriesInstanceUID", None, progress)
     return [
         FoundSeries(
             uid=str(row.SeriesInstanceUID),
@@ -124,21 +119,21 @@ def series_of(pacs: Pacs, study: str, progress: Progress = silent) -> list[Found
 def _all(
     page: Callable[[int], list[Dataset]],
     key: str,
-    most: int | None = MOST_STUDIES,
+    most: int | None,
     progress: Progress = silent,
 ) -> list[Dataset]:
     """Return all pages; of a PACS that knows no pages, the one that holds all."""
     rows: dict[str, Dataset] = {}
     offset = 0
     while most is None or len(rows) <= most:
-        some = [row for row in page(offset) if row.get(key)]
-        new = {str(row.get(key)): row for row in some}
+        page_rows = [row for row in page(offset) if row.get(key)]
+        new = {str(row.get(key)): row for row in page_rows}
         if not new.keys() - rows.keys():
             break
         rows |= new
-        offset += len(some)
+        offset += len(page_rows)
         progress("counting", len(rows), None)
-        if len(some) != PAGE:  # fewer: the last; more: it does not page
+        if len(page_rows) != PAGE:  # fewer: the last; more: it does not page
             break
     return list(rows.values())
 

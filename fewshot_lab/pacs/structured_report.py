@@ -158,9 +158,8 @@ def _evidence(header: Dataset) -> Dataset:
     """Return what a report takes over from an original: whose it is, and its uids."""
     from pydicom.dataset import Dataset
 
-    kept = Dataset()
-    for name in OF_THE_STUDY:
-        setattr(kept, name, header.get(name))
-    for name in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID"):
-        setattr(kept, name, header.get(name))
-    return kept
+    evidence = Dataset()
+    uids = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
+    for name in (*OF_THE_STUDY, *uids):
+        setattr(evidence, name, header.get(name))
+    return evidence

@@ -53,12 +53,12 @@ def show(project: Project, *, busy: bool) -> None:
             other(project, find(typed.strip()), busy=busy)
 
 
-def groups(known: list[Card]) -> list[tuple[str, list[Card]]]:
+def groups(listed: list[Card]) -> list[tuple[str, list[Card]]]:
     """Return the cards under their headings: what comes with the app, what is here, the rest."""
     embedded = {name.partition(STAGES)[0] for name in EMBEDDED}
     headings: dict[str, list[Card]] = {"Comes with the app": [], "On this machine": []}
     later: dict[str, list[Card]] = {}
-    for card in known:
+    for card in listed:
         if card.name in embedded:
             headings["Comes with the app"].append(card)
         elif card.offline:

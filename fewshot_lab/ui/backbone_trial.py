@@ -73,14 +73,16 @@ def compare(project: Project, name: str, trial: dict[str, Any]) -> None:
             column.plotly_chart(figure, config=chart_parts.CONFIG, key=f"fl-map-{each}")
     st.html(legend(colours))
     curve = trial["curve"]
+    gains = [d for d in curve["differences"] if d["backbone"] == name] if curve else []
+    gain = max(gains, key=lambda d: d["shots"], default=None)
     if curve is None:
         st.caption(trial["reason"])
     else:
         st.plotly_chart(
             run_charts.few_shot(curve, titles), config=chart_parts.CONFIG, key="fl-few-shot"
         )
-        st.caption(_verdict(curve, name))
-    worse = curve is not None and _is_worse(curve, name)
+        st.caption(_verdict(curve, gain))
+    worse = gain is not None and gain["interval"][1] < 0
     if st.button("Switch to it", type="secondary" if worse else "primary", key=f"fl-switch-{name}"):
         switch(project, name)
 
@@ -90,21 +92,14 @@ def legend(colours: dict[str, tuple[str, str]]) -> str:
     return fragment("backbones", "legend", sorted(set(colours.values()))) if colours else ""
 
 
-def _is_worse(curve: dict[str, Any], name: str) -> bool:
-    gains = [d for d in curve["differences"] if d["backbone"] == name]
-    return bool(gains) and max(gains, key=lambda d: d["shots"])["interval"][1] < 0
-
-
-def _verdict(curve: dict[str, Any], name: str) -> str:
-    gains = [d for d in curve["differences"] if d["backbone"] == name]
+def _verdict(curve: dict[str, Any], gain: dict[str, Any] | None) -> str:
     kind = "your labels" if curve["labels"] == "own" else "the reference labels"
-    if not gains:
+    if gain is None:
         return ""
-    last = max(gains, key=lambda d: d["shots"])
-    low, high = (100 * v for v in last["interval"])
+    low, high = (100 * v for v in gain["interval"])
     word = difference_word(low, high)
     return (
-        f"At {last['shots']} labels per class: {signed(100 * last['difference'])} points "
+        f"At {gain['shots']} labels per class: {signed(100 * gain['difference'])} points "
         f"({signed(low)} to {signed(high)}), {word}; by the app's classifier on {kind}, "
         f"{curve['results'][0]['draws']} draws, {count(curve['test_images'])} images for testing. "
         f"{curve['leak_check']}"

@@ -7,7 +7,7 @@ from itertools import count as count_from
 
 import streamlit as st
 
-from fewshot_lab import accounts, jobs
+from fewshot_lab import accounts, jobs, live
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.project import Project, ProjectInfo
 from fewshot_lab.store import tidy_name
@@ -209,7 +209,7 @@ def delete(name: str) -> None:
     head = str(project.store.log_head())
     for job in jobs.running(project.folder):
         job.stop(force=True)
-    session.forget(name)
+    live.forget(name)
     project.delete()
     accounts.note("project deleted", project=name, log=head)
     if st.session_state.get("project") == name:

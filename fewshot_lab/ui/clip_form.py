@@ -116,7 +116,7 @@ def _draw_boxes(
     pattern: str,
 ) -> list[Box]:
     """Show a frame on which boxes are drawn, and what is written in the video; return the boxes."""
-    kept = st.session_state["fl-clip-boxes"]
+    dark = st.session_state["fl-clip-boxes"]
     try:
         frame = blackened(_frame(file, at).copy(), settings.boxes_of(name))
     except (UnreadableImage, OSError) as error:
@@ -153,10 +153,10 @@ def _draw_boxes(
             # By callbacks: the chart's own events may cut the run short that a click began.
             if boxes:
                 st.button(word, key="fl-clip-blacken", on_click=_blacken, args=(boxes,))
-            if kept:
-                st.button("Take boxes off", key="fl-clip-off", type="tertiary", on_click=kept.clear)
-        if kept:
-            muted(f"{plural(len(kept), 'box is', 'boxes are')} black in every frame.")
+            if dark:
+                st.button("Take boxes off", key="fl-clip-off", type="tertiary", on_click=dark.clear)
+        if dark:
+            muted(f"{plural(len(dark), 'box is', 'boxes are')} black in every frame.")
     return drawn
 
 

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import streamlit as st
 
@@ -161,7 +160,7 @@ def report(project: Project, *, ready: bool, busy: bool) -> None:
     )
     if work.is_busy(project, "report"):
         return
-    path = report_path(project)
+    path = exports_folder(project) / "report.html"
     with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
         if st.button("Write the report", disabled=not ready or busy):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -171,11 +170,6 @@ def report(project: Project, *, ready: bool, busy: bool) -> None:
             name = f"{project.name}-report.html"
             download(path, "Download the report", key="fl-report-file", name=name)
             muted(written(path))
-
-
-def report_path(project: Project) -> Path:
-    """Return where the report lies."""
-    return exports_folder(project) / "report.html"
 
 
 def what_it_is(project: Project) -> str:
@@ -213,14 +207,14 @@ def named(names: list[str]) -> str:
 def start(project: Project, *, file_names: bool = False) -> "jobs.Job":
     """Start the job that writes a bundle and its ZIP; the licence is accepted by now."""
     target = exports_folder(project) / f"{project.name}-{time.strftime('%Y%m%d-%H%M%S')}"
-    asked = must_be_accepted(project.backbone.card.licence_class)
+    must_accept = must_be_accepted(project.backbone.card.licence_class)
     return work.start(
         project,
         "export",
         str(target),
         zip=True,
-        licence_accepted=asked,
-        accepted_by=annotator() if asked else None,
+        licence_accepted=must_accept,
+        accepted_by=annotator() if must_accept else None,
         file_names=file_names,
     )
 

@@ -56,14 +56,14 @@ def meanings_of(*names: str) -> str:
 
 def explained(text: str) -> str:
     """Return a sentence as HTML in which each term can be asked for its meaning, once."""
-    asked: set[str] = set()
+    linked: set[str] = set()
 
     def mark(match: re.Match[str]) -> str:
         word = match.group()
         meaning = meanings()[word.casefold()]
-        if meaning in asked:
+        if meaning in linked:
             return word
-        asked.add(meaning)
+        linked.add(meaning)
         return f'<abbr class="fl-term" tabindex="0" data-term="{word.casefold()}">{word}</abbr>'
 
     return _forms().sub(mark, escape(text))

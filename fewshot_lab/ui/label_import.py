@@ -13,9 +13,9 @@ from fewshot_lab.ui.fragments import muted
 from fewshot_lab.ui.import_outcome import remember_outcome, show_outcome
 from fewshot_lab.ui.import_result import table_html
 from fewshot_lab.ui.on_error import alert, sentences
+from fewshot_lab.ui.table_columns import show_first_rows
 from fewshot_lab.words import count, plural
 
-PREVIEWED = 5
 NAMED = 8
 DONE = "fl-labels"
 
@@ -51,8 +51,7 @@ def show(project: Project) -> None:
 def _columns(table: Path) -> tuple[str, str]:
     """Ask which column is what, with the first rows to look at."""
     header, rows = read_table(table)
-    st.caption(f"{plural(len(rows), 'row')}; the first {min(PREVIEWED, len(rows))}:")
-    st.html(table_html(header, rows[:PREVIEWED]))
+    show_first_rows(header, rows)
     left, right = st.columns(2)
 
     def ask(place: Any, title: str, name: str, otherwise: int) -> str:

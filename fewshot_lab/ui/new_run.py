@@ -73,22 +73,22 @@ def show(project: Project) -> None:
             key="fl-run-name",
             width=280,
         ).strip()
-        known = possible and cost_is_shown(recipe, target, cost)
+        measured = possible and cost_is_shown(recipe, target, cost)
         measure = st.button(
-            "Measure the cost again" if known else "Measure the cost",
+            "Measure the cost again" if measured else "Measure the cost",
             key="fl-cost",
-            type="secondary" if known else "primary",
+            type="secondary" if measured else "primary",
             disabled=not possible,
             help="Trains on noise for some seconds: images per second, hours and memory.",
         )
         start = st.button(
             "Start",
-            type="primary" if known else "secondary",
+            type="primary" if measured else "secondary",
             key="fl-start-run",
-            disabled=not known,
-            help=None if known else "Measure the cost first.",
+            disabled=not measured,
+            help=None if measured else "Measure the cost first.",
         )
-    if measure and measure_cost(recipe, target, labelled, again=known):
+    if measure and measure_cost(recipe, target, labelled, again=measured):
         st.rerun()
     smaller = show_cost(recipe, target, cost, proposed.n_images) if possible else None
     if smaller is not None and original is None:

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import streamlit as st
 
 from fewshot_lab.cells import csv_bytes
-from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.export import GroupTally, StoredPredictions, group_finder
 from fewshot_lab.ui.evaluate.grouping import OWN, PATTERNS
 from fewshot_lab.ui.fragments import fragment, muted
+from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.written_file import download_csv
 from fewshot_lab.words import plural
 
@@ -65,11 +65,9 @@ def choose(noun: str) -> Callable[[str], str | None] | None:
         )
         if not pattern:
             return None
-    try:
+    with sentences():
         return group_finder(pattern)
-    except FewshotLabError as why:
-        st.error(str(why))
-        return None
+    return None
 
 
 def tallied(predictions: StoredPredictions, find: Callable[[str], str | None]) -> GroupTally:

@@ -143,7 +143,7 @@ def choose_bundle(project: Project | None, base: Path) -> Path | None:
     if chosen != ANOTHER:
         return next(one.folder for one in bundles if one.folder.name == chosen)
     file = st.file_uploader("Drop a bundle here, as ZIP", type="zip", key="fl-bundle-zip")
-    return kept_zip(base) if file is None else keep_zip(base, file)
+    return stored_zip(base) if file is None else keep_zip(base, file)
 
 
 def _elsewhere() -> None:
@@ -172,7 +172,7 @@ def keep_zip(base: Path, file: Any) -> Path:
     return path
 
 
-def kept_zip(base: Path) -> Path | None:
+def stored_zip(base: Path) -> Path | None:
     """Return the bundle that was uploaded last, saying so."""
     path = base / "predictions" / "bundle.zip"
     if not path.is_file():

@@ -32,21 +32,21 @@ def ask_target(column: Any) -> ComputeTarget:
 
 def _cluster() -> ComputeTarget:
     """Ask what to ask a cluster for; the last answers are proposed."""
-    kept = read_slurm_settings()
+    stored = read_slurm_settings()
     here = shutil.which("sbatch") is not None
     first, second, third, fourth, fifth, sixth = st.columns(6)
-    nodes = first.number_input("Nodes", 1, 1024, kept.nodes, key="fl-slurm-nodes")
-    gpus = second.number_input("GPUs on each", 0, 64, kept.gpus, key="fl-slurm-gpus")
+    nodes = first.number_input("Nodes", 1, 1024, stored.nodes, key="fl-slurm-nodes")
+    gpus = second.number_input("GPUs on each", 0, 64, stored.gpus, key="fl-slurm-gpus")
     share = "0: this run's share of a node."
-    cpus = third.number_input("CPUs on each", 0, 1024, kept.cpus, key="fl-slurm-cpus", help=share)
-    partition = fourth.text_input("Partition", kept.partition, key="fl-slurm-partition")
-    limit = fifth.text_input("Time limit", kept.time, placeholder="12:00:00", key="fl-slurm-time")
-    account = sixth.text_input("Account", kept.account, key="fl-slurm-account")
-    extra = "\n".join(kept.extra)
+    cpus = third.number_input("CPUs on each", 0, 1024, stored.cpus, key="fl-slurm-cpus", help=share)
+    partition = fourth.text_input("Partition", stored.partition, key="fl-slurm-partition")
+    limit = fifth.text_input("Time limit", stored.time, placeholder="12:00:00", key="fl-slurm-time")
+    account = sixth.text_input("Account", stored.account, key="fl-slurm-account")
+    extra = "\n".join(stored.extra)
     if visitor.may("slurm"):
         extra = st.text_area(
             "Further lines of job.sbatch",
-            "\n".join(kept.extra),
+            "\n".join(stored.extra),
             placeholder="#SBATCH --mem=64G\nmodule load cuda",
             height=68,
             key="fl-slurm-extra",
@@ -62,7 +62,7 @@ def _cluster() -> ComputeTarget:
     options = SlurmOptions(
         nodes=int(nodes),
         gpus=int(gpus),
-        nproc=kept.nproc,
+        nproc=stored.nproc,
         partition=partition.strip(),
         time=limit.strip(),
         account=account.strip(),

@@ -40,16 +40,6 @@ def project_named(name: str) -> Project:
     return project
 
 
-def is_hidden(name: str) -> bool:
-    """Say whether a project is not there for whoever looks."""
-    return not visitor.may("look", name)
-
-
-def forget(name: str) -> None:
-    """Let go of a project that is about to be deleted."""
-    live.forget(name)
-
-
 def open_project(*, last_used: bool = True) -> Project | None:
     """Return the project that the address names, else the one last open here, else the last used.
 
@@ -62,7 +52,7 @@ def open_project(*, last_used: bool = True) -> Project | None:
     """
     name = st.query_params.get("project") or st.session_state.get("project")
     if name is None and last_used:
-        name = next((info.name for info in Project.list() if not is_hidden(info.name)), None)
+        name = next((info.name for info in Project.list() if visitor.may("look", info.name)), None)
     if name is None:
         return None
     try:

@@ -11,14 +11,14 @@ from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from fewshot_lab.errors import FewshotLabError, as_sentence
-from fewshot_lab.files import expanded, while_unchanged, write_atomically
+from fewshot_lab.files import expanded, nearest_existing, while_unchanged, write_atomically
 from fewshot_lab.images import ClipSettings, ManifestColumns, SliceStep, Tiling, holds_dicom
 from fewshot_lab.images.slides import FoundSlide, slides_in
 from fewshot_lab.jobs import clear_drops
 from fewshot_lab.project import UPLOADS
 from fewshot_lab.ui.clip_form import clip_options
 from fewshot_lab.ui.folders import count_pictures
-from fewshot_lab.ui.tiling_arguments import tiling_options
+from fewshot_lab.ui.slide_form import tiling_options
 from fewshot_lab.ui.typed_paths import confine
 from fewshot_lab.ui.work import command_options
 from fewshot_lab.words import count, plural, size
@@ -101,10 +101,7 @@ _dicom = while_unchanged(64)(holds_dicom)
 
 
 def _missing(path: Path) -> str:
-    existing = path.parent
-    while not existing.exists() and existing != existing.parent:
-        existing = existing.parent
-    return f"There is nothing at {path}; what exists is {existing}."
+    return f"There is nothing at {path}; what exists is {nearest_existing(path)}."
 
 
 def _folder(path: Path) -> Source:

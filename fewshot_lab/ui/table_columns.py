@@ -15,6 +15,12 @@ from fewshot_lab.words import plural
 PREVIEWED = 5
 
 
+def show_first_rows(header: list[str], rows: list[list[str]]) -> None:
+    """Draw the first rows of a table, to see what its columns hold."""
+    st.caption(f"{plural(len(rows), 'row')}; the first {min(PREVIEWED, len(rows))}:")
+    st.html(table_html(header, rows[:PREVIEWED]))
+
+
 def dropped_columns(manifest: Any) -> ManifestColumns | None:
     """Ask what the columns of a dropped manifest are."""
     with sources.dropped_file(manifest) as path:
@@ -33,8 +39,7 @@ def choose_columns(manifest: Path, key: str = "") -> ManifestColumns | None:
         guess = guess_columns(manifest)
     except FewshotLabError as error:
         guess, trouble = ManifestColumns(header[0]), str(error)
-    st.caption(f"{plural(len(rows), 'row')}; the first {min(PREVIEWED, len(rows))}:")
-    st.html(table_html(header, rows[:PREVIEWED]))
+    show_first_rows(header, rows)
     if trouble:
         alert(trouble)
     none = "none"

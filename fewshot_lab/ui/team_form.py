@@ -4,12 +4,11 @@ from typing import Any
 
 import streamlit as st
 
-from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.project import Project
 from fewshot_lab.store import RULES, Team
 from fewshot_lab.ui.choices import segments, select
 from fewshot_lab.ui.fragments import fragment
-from fewshot_lab.ui.on_error import alert
+from fewshot_lab.ui.on_error import sentences
 from fewshot_lab.ui.session import annotator
 
 RULE_NAMES = {
@@ -26,14 +25,11 @@ def show(project: Project) -> None:
     team = project.store.team()
     st.header("How you work together")
     with st.form("fl-team", border=False):
-        asked = fields(team, project.store.annotators())
+        agreed = fields(team, project.store.annotators())
         pressed = st.form_submit_button("Save", type="primary")
     if pressed:
-        try:
-            project.team.agree(annotator(), **asked)
-        except FewshotLabError as error:
-            alert(str(error))
-        else:
+        with sentences():
+            project.team.agree(annotator(), **agreed)
             st.rerun()
     changes = project.store.team_changes()
     if changes:

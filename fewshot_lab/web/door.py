@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -143,3 +143,13 @@ def _is_link(scope: Scope, headers: Headers) -> bool:
         and f"{PREFIX}/api/" not in scope["path"]
         and not scope["path"].endswith("/sign-out")
     )
+
+
+async def body_of(request: Request, most: int) -> bytes | None:
+    """Return a request's body; None where it has more bytes than that, of which no more is read."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > most:
+            return None
+    return bytes(body)

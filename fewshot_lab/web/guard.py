@@ -24,7 +24,7 @@ from fewshot_lab.files import disk_sentence
 from fewshot_lab.live import PageState, Visibility, page_state_of, visibility_of
 from fewshot_lab.store import LONGEST_NAME
 from fewshot_lab.web.bodies import Body, sentence_of
-from fewshot_lab.web.door import OTHER_SITE, from_other_site, origin_differs
+from fewshot_lab.web.door import OTHER_SITE, body_of, from_other_site, origin_differs
 from fewshot_lab.web.frames import Message
 from fewshot_lab.web.identity import visitor_of
 
@@ -61,22 +61,22 @@ def writing(action: str, body: type[B], work: Callable[[PageState, B], Response]
 
     def answered(request: Request, text: bytes) -> Response:
         state = permitted(request, action)
-        given = body.model_validate_json(text)
+        posted = body.model_validate_json(text)
         visitor = visitor_of(request)
         if visitor.name is not None:
-            must_be_by(visitor.name, given.authors())
-        for further in given.further_actions():
+            must_be_by(visitor.name, posted.authors())
+        for further in posted.further_actions():
             permitted(request, further)
         if len(state.acted_at) > MOST_NAMES:  # a request may name whom it likes
             state.acted_at.clear()
-        state.acted_at |= dict.fromkeys(given.authors(), time.monotonic())
-        with acting(visitor.name or next(iter(given.authors()), None)):
-            return work(state, given)
+        state.acted_at |= dict.fromkeys(posted.authors(), time.monotonic())
+        with acting(visitor.name or next(iter(posted.authors()), None)):
+            return work(state, posted)
 
     async def endpoint(request: Request) -> Response:
         if sentence := foreign(request):
             return json_answer({"error": sentence}, 403)
-        text = await _read(request)
+        text = await body_of(request, LARGEST_BODY)
         if text is None:
             sentence = f"The request is larger than {LARGEST_BODY // 2**20} MiB."
             return json_answer({"error": sentence}, 413)
@@ -133,16 +133,6 @@ def must_be_by(name: str, authors: set[str]) -> None:
             f"This was done as {other}, and {name} is signed in: it stays in this browser until "
             f"{other} signs in."
         )
-
-
-async def _read(request: Request) -> bytes | None:
-    """Return the body; None where it is too large, of which no more is read."""
-    text = bytearray()
-    async for part in request.stream():
-        text += part
-        if len(text) > LARGEST_BODY:
-            return None
-    return bytes(text)
 
 
 def foreign(request: Request) -> str | None:

@@ -100,26 +100,26 @@ class Identity:
         else:
             await self._refusal(scope, path)(scope, receive, send)
 
-    def _who(self, asked: HTTPConnection, path: str) -> tuple[str | None, str, bool]:
+    def _who(self, request: HTTPConnection, path: str) -> tuple[str | None, str, bool]:
         """Return who asks (None for nobody), the session's key, and whether they administrate."""
-        name, key = self._session(asked, path)
+        name, key = self._session(request, path)
         return name, key, name is not None and accounts.is_administrator(name)
 
-    def _session(self, asked: HTTPConnection, path: str) -> tuple[str | None, str]:
+    def _session(self, request: HTTPConnection, path: str) -> tuple[str | None, str]:
         parts = path.removeprefix(f"{PREFIX}/api/").split("/")
         touch = not (path.startswith(f"{PREFIX}/api/") and parts[1:2] in ([w] for w in UNATTENDED))
         idle = self.settings.idle
         match self.settings.way:
             case "proxy":
                 # Port 0: the address is not of the socket, but was told by a header.
-                peer = asked.client.host if asked.client and asked.client.port else None
+                peer = request.client.host if request.client and request.client.port else None
                 if not self.settings.trusts(peer):
                     if path in HEALTH:
                         return None, ""
                     raise FewshotLabError(UNTRUSTED)
-                return self._told_by_proxy(asked.headers), ""
+                return self._name_from_proxy(request.headers), ""
             case "openid":
-                signed_in = self.openid.identity(asked.cookies) if self.openid else None
+                signed_in = self.openid.identity(request.cookies) if self.openid else None
                 if signed_in is None:
                     return None, ""
                 cookie, signed_at, claims = signed_in
@@ -127,7 +127,7 @@ class Identity:
                 name = claimed_name(claims, self.settings.claim)
                 return accounts.adopt(key, name, signed_at, idle, touch=touch), key
             case _:
-                token = asked.cookies.get(COOKIE)
+                token = request.cookies.get(COOKIE)
                 if not token:
                     return None, ""
                 key = accounts.key_of(token)
@@ -157,7 +157,7 @@ class Identity:
 
         return watched
 
-    def _told_by_proxy(self, headers: Headers) -> str | None:
+    def _name_from_proxy(self, headers: Headers) -> str | None:
         names = headers.getlist(self.settings.header)
         if len(names) > 1:
             raise FewshotLabError(

@@ -93,8 +93,8 @@ def image_id_of(request: Request) -> str:
 def facts(state: PageState, request: Request) -> Response:
     """Answer with what is known of one image beside its pixels."""
     visibility = visibility_for(state, request)
-    known = visible_facts(state.project, visibility, request.path_params["image"])
-    row, label = known["row"], known["label"]
+    about = visible_facts(state.project, visibility, request.path_params["image"])
+    row, label = about["row"], about["label"]
     sources = state.project.store.sources_of([row.id]).get(row.id, [])
     is_part = any(is_reference(Path(file)) for file, _ in sources)
     return json_answer(
@@ -107,7 +107,7 @@ def facts(state: PageState, request: Request) -> Response:
             "meta": finite(row.meta),
             "annotator": label.annotator if label else None,
             "labelled_at": label.time.timestamp() if label else None,
-            "opinions": opinion_rows(known["opinions"]),
+            "opinions": opinion_rows(about["opinions"]),
             "on_slide": row.id in slide_index(state).places,
         }
     )

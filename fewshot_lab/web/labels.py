@@ -24,7 +24,7 @@ from fewshot_lab.web.bodies import (
 from fewshot_lab.web.guard import FRESH, json_answer, visibility_for, whole_number
 
 HISTORY_ROWS = 50
-MOST_IMAGES_TOLD = 200
+MOST_IMAGES_LISTED = 200
 
 
 def actions(state: PageState, body: ActionsBody) -> Response:
@@ -60,7 +60,7 @@ def _store(
             done = getattr(store, action.do)(annotator, client=name.client, q=name.q)
             ack["position"] = done.position if done else store.position()
             ack["sentence"] = done.sentence if done else None
-            ack["images"] = list(done.image_ids)[:MOST_IMAGES_TOLD] if done else []
+            ack["images"] = list(done.image_ids)[:MOST_IMAGES_LISTED] if done else []
     except Unavailable:
         raise
     except FewshotLabError as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 VARIABLE = "FEWSHOT_LAB_LOG"
 LARGEST = 10 * 2**20
-KEPT = 5
+OLDER_FILES = 5
 
 
 def log_to_file() -> None:
@@ -20,7 +20,7 @@ def log_to_file() -> None:
         return
     file = Path(name).expanduser().absolute()
     file.parent.mkdir(parents=True, exist_ok=True)
-    handler = RotatingFileHandler(file, maxBytes=LARGEST, backupCount=KEPT, encoding="utf-8")
+    handler = RotatingFileHandler(file, maxBytes=LARGEST, backupCount=OLDER_FILES, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     root = logging.getLogger()
     if not root.handlers:  # else nothing of the app would reach the terminal any more

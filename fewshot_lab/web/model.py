@@ -24,13 +24,12 @@ def model_head(state: PageState, snapshot: Snapshot, visibility: Visibility) -> 
     """Return the snapshot's figures, suspects and suggestions as one annotator may see them."""
     hidden = visibility.hidden_ids()
     return {
-        "name": snapshot.name,
         "sentence": snapshot.sentence,
         "message": snapshot.message,
         "position": snapshot.position,
+        # No page shows it: benchmarks/_scale_routes.py waits by it for the colours of its labels.
         "predicted_at": snapshot.predicted_at,
         "at": snapshot.at,
-        "seconds": _number(snapshot.fit_seconds),
         "class_ids": [int(c) for c in snapshot.class_ids],
         "cv": _cross_validation(state, snapshot.cv, hidden) if snapshot.cv else None,
         "audit": _audit(snapshot),

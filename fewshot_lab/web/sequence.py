@@ -44,17 +44,17 @@ def sequence(state: PageState, request: Request) -> Response:
 
 def slice_view(state: PageState, request: Request) -> Response:
     """Serve one slice as a picture."""
-    slices, number = _asked(state, request)
+    slices, number = _slice_of(state, request)
     return picture_answer(slice_picture(state.project, slices, number, LARGEST_SIDE), FOR_A_WHILE)
 
 
 def slice_grey(state: PageState, request: Request) -> Response:
     """Serve one slice's grey values, as the route of an image does."""
-    slices, number = _asked(state, request)
+    slices, number = _slice_of(state, request)
     return grey_answer(slice_grey_values(state.project, slices, number, LARGEST_SIDE))
 
 
-def _asked(state: PageState, request: Request) -> tuple[SliceSequence, int]:
+def _slice_of(state: PageState, request: Request) -> tuple[SliceSequence, int]:
     slices = sequence_of(state.project, image_id_of(request))
     if slices is None:
         raise FewshotLabError("This image is neither a slice of a volume nor a frame of a video.")

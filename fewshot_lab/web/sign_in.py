@@ -16,7 +16,7 @@ from fewshot_lab.acting import acting
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.web.assets import PREFIX
 from fewshot_lab.web.attempts import Attempts
-from fewshot_lab.web.door import OTHER_SITE, origin_differs
+from fewshot_lab.web.door import OTHER_SITE, body_of, origin_differs
 from fewshot_lab.web.identity import COOKIE
 
 LARGEST_FORM = 8192
@@ -97,14 +97,14 @@ async def _sign_in(request: Request, base: str) -> Response:
     if minutes:
         sentence = f"Too many attempts have failed: try again in {minutes} minutes."
         return _form(429, wrong=sentence, name=name, next=form.get("next", ""))
-    known = await run_in_threadpool(accounts.check_password, name, password)
-    if known is None:
+    user = await run_in_threadpool(accounts.check_password, name, password)
+    if user is None:
         _attempts.failed(name, address)
         with acting(name or "nobody"):
             await run_in_threadpool(accounts.note, "sign-in failed", address=address)
         return _form(401, wrong=WRONG, name=name, next=form.get("next", ""))
     _attempts.succeeded(name)
-    return await _signed_in(request, known, f"{base}{_inside(form.get('next', ''))}", base)
+    return await _signed_in(request, user, f"{base}{_inside(form.get('next', ''))}", base)
 
 
 async def _signed_in(request: Request, name: str, to: str, base: str) -> Response:
@@ -185,11 +185,7 @@ async def _posted(request: Request) -> dict[str, str] | None:
     """Return the fields of a form; None where another site's page sent it."""
     if origin_differs(request.headers):
         return None
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > LARGEST_FORM:
-            return {}
+    body = await body_of(request, LARGEST_FORM) or b""
     fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
     return {name: values[0] for name, values in fields.items()}
 

@@ -4,12 +4,8 @@ import numpy as np
 import pytest
 
 from fewshot_lab.classifiers import Pool, fit
-from fewshot_lab.evaluation import (
-    cross_validation,
-    labels_to_halve,
-    labels_until_narrow,
-    test_figures,
-)
+from fewshot_lab.evaluation import cross_validation, labels_to_halve, test_figures
+from fewshot_lab.evaluation.labels_needed import labels_until_narrow
 from fewshot_lab.sampling import BATCH, draw_units, suggest_by
 from fewshot_lab.stats import Stratum, Unit, audit_weights, wilson
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.exchange import covered, read_outlines
+from fewshot_lab.exchange.annotations import covered, read_outlines
 
 pytest.importorskip("shapely")
 

@@ -63,11 +63,11 @@ def test_out_and_in_gives_the_same_labels_and_annotators(make, tmp_path, kind) -
         assert done.unmatched == [] and done.labelled == 5
         assert opinions(there) == {each for each in opinions(here) if each[0] != NAMES[4]}
         assert set(done.new_classes) == {row.name for row in here.store.classes()}
-        given = [row for row in here.store.export_opinions() if not row["machine"]]
-        times = [row["time"] for row in given]
+        stored = [row for row in here.store.export_opinions() if not row["machine"]]
+        times = [row["time"] for row in stored]
         # The file itself says who said what when.
-        assert sorted(each[1] for each in FORMATS[kind].read(file).opinions) == sorted(
-            (row["label"], row["annotator"], row["time"]) for row in given
+        assert sorted(opinion for *_, opinion in FORMATS[kind].read(file).opinions) == sorted(
+            (row["label"], row["annotator"], row["time"]) for row in stored
         )
         assert done.times == (min(times), max(times))
         assert there.store.journal()[-1].detail["times"] == list(done.times)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fewshot_lab.exchange import write_heat_map
+from fewshot_lab.exchange.heat_map import write_heat_map
 
 OME = "{http://www.openmicroscopy.org/Schemas/OME/2016-06}"
 SUB_IFDS = 330

@@ -325,8 +325,7 @@ def test_embeddings_of_lower_precision_are_computed_again(
     project, classifier, tmp_path, monkeypatch
 ):
     """What a GPU embedded in bf16 is held against fp32, and the card says so."""
-    embeddings = type(project.require_embeddings())
-    monkeypatch.setattr(embeddings, "dtype_computed", "bfloat16")
+    monkeypatch.setattr(project.require_embeddings(), "dtype_computed", "bfloat16")
     report = export_bundle(project, tmp_path / "bundle", classifier=classifier)
     assert report.max_difference <= 1e-4
     assert "bf16" in report.note

@@ -4,7 +4,8 @@ import os
 import time
 from pathlib import Path
 
-from fewshot_lab.export.bundle_place import clear_leftovers
+from fewshot_lab.export.bundle_place import UNFINISHED, is_unfinished
+from fewshot_lab.files import clear_leftovers
 
 
 def test_leftovers_of_any_export_go_and_other_files_stay(tmp_path: Path) -> None:
@@ -21,5 +22,5 @@ def test_leftovers_of_any_export_go_and_other_files_stay(tmp_path: Path) -> None
     old = time.time() - 4000
     for path in (left, other, packed, download):
         os.utime(path, (old, old))
-    clear_leftovers(tmp_path / "another")
+    clear_leftovers(tmp_path, UNFINISHED, is_unfinished)
     assert {path.name for path in tmp_path.iterdir()} == {fresh.name, other.name, download.name}

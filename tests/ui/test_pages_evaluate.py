@@ -10,11 +10,11 @@ from fewshot_lab.evaluation import (
     AuditCounts,
     AuditReport,
     CrossValidation,
-    Leak,
     LeakCheck,
     TestFigures,
     test_figures,
 )
+from fewshot_lab.evaluation.leaks import Leak
 from fewshot_lab.live import Snapshot
 from fewshot_lab.stats import Interval
 from fewshot_lab.store import ClassRow

@@ -24,6 +24,18 @@ def button(app: AppTest, label: str):
     return next(b for b in app.button if b.label == label)
 
 
+@pytest.fixture
+def form_with(open_app: Callable[..., AppTest], home: Path) -> Callable[[Path], AppTest]:
+    """Return what opens the import page of a new project and types a path there."""
+
+    def opened(source: Path) -> AppTest:
+        Project.create("blood").close()
+        app = open_app("import_images.py", "blood")
+        return app.text_input(key="fl-path-0").set_value(str(source)).run()
+
+    return opened
+
+
 def test_a_wrong_path_is_said_and_nothing_can_be_started(
     open_app: Callable[..., AppTest], home: Path, tmp_path: Path
 ) -> None:
@@ -36,11 +48,9 @@ def test_a_wrong_path_is_said_and_nothing_can_be_started(
 
 
 def test_a_path_is_still_there_after_a_look_at_the_backbones(
-    open_app: Callable[..., AppTest], home: Path, pictures: Path
+    form_with: Callable[[Path], AppTest], pictures: Path
 ) -> None:
-    Project.create("blood").close()
-    app = open_app("import_images.py", "blood")
-    app.text_input(key="fl-path-0").set_value(str(pictures)).run()
+    app = form_with(pictures)
     pages = Path(__file__).resolve().parents[2] / "pages"
     for page in ("backbone.py", "import_images.py"):
         app.switch_page(str(pages / page))
@@ -69,24 +79,20 @@ def test_images_imported_while_the_demo_is_made_become_a_project_of_their_own(
 
 
 def test_a_manifest_shows_its_columns_as_guessed(
-    open_app: Callable[..., AppTest], home: Path, pictures: Path
+    form_with: Callable[[Path], AppTest], pictures: Path
 ) -> None:
     manifest = pictures / "list.csv"
     manifest.write_text("file,dx,age\nround/0.png,a,31\nsquare/1.png,b,40\n")
-    Project.create("blood").close()
-    app = open_app("import_images.py", "blood")
-    app.text_input(key="fl-path-0").set_value(str(manifest)).run()
+    app = form_with(manifest)
     assert [box.value for box in app.selectbox] == ["file", "dx", "none"]
     assert app.multiselect[0].value == ["age"]
     assert not button(app, "Import").disabled
 
 
 def test_dicom_groups_are_asked_for_only_where_there_is_dicom(
-    open_app: Callable[..., AppTest], home: Path, pictures: Path
+    form_with: Callable[[Path], AppTest], pictures: Path
 ) -> None:
-    Project.create("blood").close()
-    app = open_app("import_images.py", "blood")
-    app.text_input(key="fl-path-0").set_value(str(pictures)).run()
+    app = form_with(pictures)
     asked = "Group DICOM images by"
     assert asked not in [group.label for group in app.get("button_group")]
     (pictures / "more").mkdir()
@@ -96,36 +102,28 @@ def test_dicom_groups_are_asked_for_only_where_there_is_dicom(
 
 
 def test_slices_of_volumes_are_chosen_and_counted_before_the_import(
-    open_app: Callable[..., AppTest], home: Path, tmp_path: Path
+    form_with: Callable[[Path], AppTest], tmp_path: Path
 ) -> None:
     write_series(tmp_path / "ct", [2.0 * k for k in range(9)])
-    Project.create("chest").close()
-    app = open_app("import_images.py", "chest")
-    app.text_input(key="fl-path-0").set_value(str(tmp_path / "ct")).run()
+    app = form_with(tmp_path / "ct")
     app.button_group(key="fl-slices").set_value("By distance").run()
     app.number_input(key="fl-slices-mm").set_value(8.0).run()
     button(app, "Count slices and time").click().run()
-    told = words(app)
-    assert "3 images to import; 1 volume of 9 slices in all, 6 slices left out between" in told
-    assert "Takes about" in told
+    text = words(app)
+    assert "3 images to import; 1 volume of 9 slices in all, 6 slices left out between" in text
+    assert "Takes about" in text
 
 
-def test_a_damaged_manifest_is_said(
-    open_app: Callable[..., AppTest], home: Path, tmp_path: Path
-) -> None:
+def test_a_damaged_manifest_is_said(form_with: Callable[[Path], AppTest], tmp_path: Path) -> None:
     (tmp_path / "bad.csv").write_bytes(b"\0\0\0")
-    Project.create("blood").close()
-    app = open_app("import_images.py", "blood")
-    app.text_input(key="fl-path-0").set_value(str(tmp_path / "bad.csv")).run()
+    app = form_with(tmp_path / "bad.csv")
     assert "not a CSV" in words(app)
 
 
 def test_a_folder_is_imported_by_a_job_and_its_outcome_told(
-    open_app: Callable[..., AppTest], home: Path, pictures: Path
+    form_with: Callable[[Path], AppTest], home: Path, pictures: Path
 ) -> None:
-    Project.create("blood").close()
-    app = open_app("import_images.py", "blood")
-    app.text_input(key="fl-path-0").set_value(str(pictures)).run()
+    app = form_with(pictures)
     app.checkbox(key="fl-reference").check()
     button(app, "Import").click().run()
     assert not app.exception

@@ -11,7 +11,7 @@ from fewshot_lab import Project
 from fewshot_lab.cli.options import Verbs
 from fewshot_lab.cli.tiling_options import TilingOptions
 from fewshot_lab.images import Tiling, TissueRule
-from fewshot_lab.ui.tiling_arguments import tiling_options
+from fewshot_lab.ui.slide_form import tiling_options
 from fewshot_lab.ui.work import command_options
 
 from ..images.pyramids import picture, write_pyramid

@@ -6,7 +6,7 @@ import {
   around,
   barLength,
   fitted,
-  kept,
+  inBounds,
   pieces,
   topLevel,
   zoomedTo,
@@ -41,7 +41,7 @@ test("zooming keeps what is under the pointer, and goes no further out than the 
 });
 
 test("the slide cannot be lost: its edge reaches the middle of the screen at most", () => {
-  const place = kept({ x: 1e6, y: -1e6, scale: 0.5 }, slide, room);
+  const place = inBounds({ x: 1e6, y: -1e6, scale: 0.5 }, slide, room);
   assert.equal((slide.width - place.x) * 0.5, 400);
   assert.equal((0 - place.y) * 0.5, 300);
 });

@@ -162,7 +162,7 @@ def draw_more(project: Project, report: "AuditReport | None", noun: str) -> None
 def show_test(test: "ReferenceTest", classes: dict[int, "ClassRow"], noun: str) -> None:
     """Draw the part of the reference test set."""
     st.header("On the reference test set")
-    given = (
+    origin = (
         f"The classes of {count(test.labelled)} were given by people here, of "
         f"{count(test.referenced)} they came with the images."
         if test.labelled
@@ -170,7 +170,7 @@ def show_test(test: "ReferenceTest", classes: dict[int, "ClassRow"], noun: str) 
     )
     muted(
         f"{plural(test.images, 'image')} set apart for testing when the data were made "
-        f"({test.by}): they never train and are never suggested. {given}"
+        f"({test.by}): they never train and are never suggested. {origin}"
     )
     if test.figures is None:
         plainly("No figure yet: no class of these images is known.")

@@ -5,7 +5,6 @@ from typing import Any
 
 import streamlit as st
 
-from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.live import Snapshot, page_state_of
 from fewshot_lab.project import (
     Project,
@@ -20,6 +19,7 @@ from fewshot_lab.sampling import GAPS
 from fewshot_lab.ui.evaluate.parts import follow_classifier
 from fewshot_lab.ui.evaluate.probability_parts import unbroken
 from fewshot_lab.ui.fragments import fragment, lead, muted
+from fewshot_lab.ui.on_error import sentences
 
 SHOWN_CLASSES = 8
 """More classes than this are listed below one another."""
@@ -62,11 +62,8 @@ def choose(project: Project, columns: list[str]) -> None:
         width=640,
     )
     if chosen != named:
-        try:
+        with sentences():
             set_confounders(project, chosen)
-        except FewshotLabError as error:
-            st.error(str(error))
-        else:
             st.rerun()
 
 
@@ -97,13 +94,8 @@ def reports_once(project: Project, snapshot: Snapshot) -> list[dict[str, Any]]:
     assert snapshot.fitted is not None and snapshot.cv is not None
     fitted, ids = snapshot.fitted, snapshot.cv.ids
     columns = confounders_of(project)
-    key = (
-        id(fitted),
-        snapshot.position,
-        project.splits.revision,
-        error_costs(project),
-        *columns,
-    )
+    rests_on = snapshot.position, project.splits.revision, error_costs(project), *columns
+    key = id(fitted), rests_on
 
     def look() -> list[dict[str, Any]]:
         with st.spinner("Looking for them in images, accuracy and probabilities"):

@@ -109,11 +109,11 @@ def start(project: Project, chosen: dict[str, Any]) -> None:
         backbone=chosen["backbones"],
         classifier=chosen["classifiers"],
         reference=chosen["reference"],
-        split_csv=dropped and kept(project, dropped.name, dropped.getvalue()),
+        split_csv=dropped and keep_upload(project, dropped.name, dropped.getvalue()),
     )
 
 
-def kept(project: Project, name: str, content: bytes) -> Path:
+def keep_upload(project: Project, name: str, content: bytes) -> Path:
     """Keep a dropped split list where the job finds it, also when it is started again."""
     jobs.clear_drops(project.folder)
     file = project.folder / UPLOADS / uuid4().hex / Path(name).name

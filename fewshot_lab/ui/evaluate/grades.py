@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.project import Gathered, Project, grade_figures, grades_of, set_grades
 from fewshot_lab.ui.evaluate.parts import refit
 from fewshot_lab.ui.evaluate.probability_parts import unbroken
 from fewshot_lab.ui.fragments import fragment, muted, plainly
+from fewshot_lab.ui.on_error import sentences
 
 
 def show(project: Project, gathered: "Gathered", names: Sequence[str]) -> None:
@@ -41,9 +41,7 @@ def choose_order(project: Project) -> None:
     if chosen == order:
         return
     if st.button("Use this order" if chosen else "They are no grades", key="fl-grades-use"):
-        try:
+        done = f"Grades: {' < '.join(chosen)}." if chosen else "The classes are no grades."
+        with sentences():
             set_grades(project, chosen)
-        except FewshotLabError as why:
-            st.error(str(why))
-            return
-        refit(project, f"Grades: {' < '.join(chosen)}." if chosen else "The classes are no grades.")
+            refit(project, done)

@@ -30,14 +30,14 @@ def show(project: Project) -> None:
     """Draw the rule in use, and what any other one would find."""
     st.header("Groups")
     rule = project.splits.rule
-    asked = choose(rule, project.store.columns())
-    if asked.kind == "pattern" and not asked.value:
+    chosen = choose(rule, project.store.columns())
+    if chosen.kind == "pattern" and not chosen.value:
         muted("Write an expression to see here what it finds.")
         return
-    groups = project.splits.preview(asked)
+    groups = project.splits.preview(chosen)
     st.html(preview(groups))
-    if st.button("Use these groups", type="primary", key="fl-groups-use", disabled=asked == rule):
-        project.splits.set_rule(asked)
+    if st.button("Use these groups", type="primary", key="fl-groups-use", disabled=chosen == rule):
+        project.splits.set_rule(chosen)
         refit(project, f"Groups: {groups.sentence}")
 
 

@@ -1,7 +1,7 @@
 // @ts-check
 // "Accept above": the predictions above a confidence become labels, the least sure ones to be looked at first.
 
-import { button, count, h, images, percent, refill, setText } from "./dom.js";
+import { button, count, h, images, percent, refill, select, setText, slider } from "./dom.js";
 import { AUDIT, KIND_MASK, SKIPPED } from "./labelcodes.js";
 
 /** @import { Grid } from "./grid.js" */
@@ -21,23 +21,10 @@ export class BulkAccept {
     this.classId = /** @type {number | null} */ (null);
     this.excluded = /** @type {Set<number>} */ (new Set());
     this.frame = 0;
-    /** @type {HTMLInputElement} */
-    this.slider = h("input", {
-      type: "range",
-      class: "ws-range ws-range-wide",
-      min: 50,
-      max: 100,
-      step: 0.5,
-      "aria-label": "Least confidence",
-      oninput: () => this.setThreshold(Number(this.slider.value) / 100),
-    });
+    const wide = { class: "ws-range ws-range-wide" };
+    this.slider = slider("Least confidence", [50, 100, 0.5], (value) => this.setThreshold(value / 100), wide);
     this.figure = h("output", { class: "ws-figure" });
-    /** @type {HTMLSelectElement} */
-    this.classField = h("select", {
-      class: "ws-select",
-      "aria-label": "Only this class",
-      onchange: () => this.choose(this.classField.value),
-    });
+    this.classField = select("Only this class", (id) => this.choose(id));
     this.button = button("ws-button ws-button-strong", { onclick: () => this.accept() });
     this.element = h("div", { class: "ws-accept" }, this.slider, this.figure, this.classField, this.button);
   }

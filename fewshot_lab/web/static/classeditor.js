@@ -2,7 +2,7 @@
 // Editing the classes: names, colours, order, merging, retiring, the target.
 
 import { keyOf } from "./classkeys.js";
-import { button, count, h, icon, iconButton, refill } from "./dom.js";
+import { button, count, h, icon, iconButton, refill, select } from "./dom.js";
 import { labelCounts } from "./labelcodes.js";
 import { popover } from "./popover.js";
 
@@ -123,22 +123,16 @@ export function openClassEditor(panel) {
     if (shown) return;
     const others = model.classes.filter((other) => other.id !== id);
     const n = labelCounts(model.codes).counts.get(id) ?? 0;
-    const into = h(
-      "select",
-      {
-        class: "ws-select",
-        "aria-label": `Merge ${name} into`,
-        onchange: async () => {
-          const other = Number(into.value);
-          const title = model.name(other);
-          if (await changes.make({ do: "merge", id, into: other })) {
-            offerUndo(`${name} is now part of ${title} (${count(n)} labels).`);
-          }
-        },
-      },
+    const merge = async (/** @type {number} */ into) => {
+      const title = model.name(into);
+      if (await changes.make({ do: "merge", id, into })) {
+        offerUndo(`${name} is now part of ${title} (${count(n)} labels).`);
+      }
+    };
+    const into = select(`Merge ${name} into`, (other) => merge(Number(other)), [
       h("option", { value: "" }, "merge into…"),
-      others.map((other) => h("option", { value: other.id }, other.name)),
-    );
+      ...others.map((other) => h("option", { value: other.id }, other.name)),
+    ]);
     const retire = async () => {
       if (await changes.make({ do: "retire", id })) {
         offerUndo(`${name} is retired; its labels are not used until it is restored.`);

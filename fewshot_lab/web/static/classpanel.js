@@ -268,10 +268,10 @@ export class ClassPanel {
       const among = `${count(selected?.get(id) ?? 0)} of the ${count(shown.get(id) ?? 0)} images shown as ${name} are `;
       line.among.title = selected ? among + (model.selection ? "selected" : "among the filtered") : "";
       const bulk = accepted.get(id) ?? 0,
-        given = n - bulk;
+        byHand = n - bulk;
       const rest = bulk ? ` and ${count(bulk)} accepted in bulk, which train nothing` : "";
-      const title = `${name}: ${count(given)} of ${count(target)} labels${rest}`;
-      line.bar.style.width = `${Math.min(100, (100 * given) / target)}%`;
+      const title = `${name}: ${count(byHand)} of ${count(target)} labels${rest}`;
+      line.bar.style.width = `${Math.min(100, (100 * byHand) / target)}%`;
       const hidden = model.hidden.has(id);
       line.button.setAttribute("aria-pressed", String(!hidden));
       line.button.setAttribute("aria-label", `${title}${hidden ? ", hidden on the map" : ""}`);

@@ -91,8 +91,8 @@ export class ClusterNames {
       else rowsOf.set(id, [row]);
     }
     // Whoever labels blind is not told where a class lies.
-    const told = plot.bins && !model.overview?.blind;
-    this.places = told && plot.bins ? clusterPlaces(model.xy, rowsOf, plot.bins.box) : [];
+    const visible = plot.bins && !model.overview?.blind;
+    this.places = visible && plot.bins ? clusterPlaces(model.xy, rowsOf, plot.bins.box) : [];
   }
 
   /** @param {boolean} wanted whether the map is coloured by class, and no thumbnails cover it */

@@ -43,16 +43,12 @@ const PARTS = { light: [0, 0.8], dark: [0.28, 1] };
  */
 export function scale(share, dark) {
   const [low, high] = dark ? PARTS.dark : PARTS.light;
-  return cividis(low + (high - low) * Math.min(1, Math.max(0, share)));
-}
-
-/** @param {number} share */
-function cividis(share) {
-  const at = Math.min(0.9999, Math.max(0, share)) * (CIVIDIS.length - 1);
-  const low = Math.floor(at),
-    part = at - low;
-  const a = rgb(CIVIDIS[low]),
-    b = rgb(CIVIDIS[low + 1]);
+  const place = low + (high - low) * Math.min(1, Math.max(0, share));
+  const at = Math.min(0.9999, place) * (CIVIDIS.length - 1);
+  const first = Math.floor(at),
+    part = at - first;
+  const a = rgb(CIVIDIS[first]),
+    b = rgb(CIVIDIS[first + 1]);
   const mixed = a.map((v, i) => Math.round(v + (b[i] - v) * part));
   return `#${mixed.map((v) => v.toString(16).padStart(2, "0")).join("")}`;
 }

@@ -2,7 +2,7 @@
 // What images can be coloured and filtered by: labels, predictions and flags, which the page knows, and the
 // columns that the server has, fetched when they are first looked at.
 
-import { NONE, NO_VALUE, valueCounts } from "./filters.js";
+import { NO_VALUE, valueCounts } from "./filters.js";
 import { KIND_MASK, MACHINE, REJECT, UNSURE } from "./labelcodes.js";
 
 /** @import { Api } from "./api.js" */
@@ -35,8 +35,8 @@ const FLAGS = {
 /** What an image without a value is called. @type {Record<string, { none: string }>} */
 const NONES = { "@annotator": { none: "Nobody" } };
 const OWN_FLAGS = ["audit", "suspect", "skipped", "accepted", "unlike"];
-/** What the server adds to the flags that the page knows. */
-const FETCHED_FLAGS = ["@flag"];
+/** Columns that nothing is fetched for: the page knows all of them. */
+const OWN = ["@label", "@prediction", "@confidence"];
 
 /** @param {string | null} name of a column */
 export const titleOf = (name) => TITLES[name ?? ""] ?? name;
@@ -63,7 +63,7 @@ export class Columns {
   }
 
   names() {
-    return ["@label", "@prediction", "@confidence", "@flag", "@annotator", ...this.stored()];
+    return [...OWN, "@flag", "@annotator", ...this.stored()];
   }
 
   /** @param {string} name */
@@ -73,7 +73,7 @@ export class Columns {
 
   /** Whether filters by a column hold for a moment only: a label or a refit may change them. @param {string} name */
   isMoving(name) {
-    return ["@label", "@prediction", "@confidence", "@flag", "@annotator"].includes(name);
+    return [...OWN, "@flag", "@annotator"].includes(name);
   }
 
   /**
@@ -104,16 +104,8 @@ export class Columns {
    */
   has(name, values) {
     if (this.isPredicted(name)) return this.model.hasClassifier();
-    const missing = this.parts(name).filter((part) => !this.fetched.has(part));
-    if (!missing.length || name !== "@flag" || !values) return !missing.length;
-    const known = this.flagNames();
-    return values.every((value) => value !== NONE && known.includes(value));
-  }
-
-  /** @param {string} name */
-  parts(name) {
-    if (name === "@flag") return FETCHED_FLAGS;
-    return ["@label", "@prediction", "@confidence"].includes(name) ? [] : [name];
+    if (OWN.includes(name) || this.fetched.has(name)) return true;
+    return name === "@flag" && Boolean(values?.every((value) => OWN_FLAGS.includes(value)));
   }
 
   /**
@@ -121,13 +113,12 @@ export class Columns {
    * @param {string} name
    */
   async load(name) {
-    const missing = this.parts(name).filter((part) => !this.fetched.has(part));
-    await Promise.all(missing.map((part) => this.loading.get(part) ?? this.fetch(part)));
+    if (!OWN.includes(name) && !this.fetched.has(name)) await (this.loading.get(name) ?? this.fetch(name));
   }
 
   /** Fetches again what changes while people label; whether there was any. */
   async refresh() {
-    const parts = ["@annotator", "@reference", ...FETCHED_FLAGS].filter((part) => this.fetched.has(part));
+    const parts = ["@annotator", "@reference", "@flag"].filter((part) => this.fetched.has(part));
     await Promise.all(parts.map((part) => this.fetch(part).catch(() => undefined)));
     return parts.length > 0;
   }
@@ -139,16 +130,16 @@ export class Columns {
       try {
         const { head, arrays } = await this.api.arrays("column", { name: part });
         // Another annotator, or more images, since it was asked for.
-        if (loading.get(part) !== asked || arrays.values.length !== model.n) return;
+        if (loading.get(part) !== request || arrays.values.length !== model.n) return;
         fetched.set(part, this.arranged({ ...head, ...NONES[part], values: arrays.values }));
         model.emit("columns");
       } finally {
-        if (loading.get(part) === asked) loading.delete(part);
+        if (loading.get(part) === request) loading.delete(part);
       }
     };
-    const asked = work();
-    loading.set(part, asked);
-    return asked;
+    const request = work();
+    loading.set(part, request);
+    return request;
   }
 
   /**
@@ -175,13 +166,6 @@ export class Columns {
     this.model.emit("forgotten");
   }
 
-  flagNames() {
-    const more = FETCHED_FLAGS.map(
-      (part) => /** @type {SetsColumn | undefined} */ (this.fetched.get(part))?.names ?? [],
-    );
-    return [...OWN_FLAGS, ...more.flat()];
-  }
-
   /** @returns {SetsColumn} */
   flags() {
     const { model } = this;
@@ -193,12 +177,9 @@ export class Columns {
       const bits = [model.isAudit(row), suspects.has(row), model.isSkipped(row), bulk, model.isUnlike(row)];
       for (let at = 0; at < bits.length; at++) if (bits[at]) values[row] |= 1 << at;
     }
-    const names = [...OWN_FLAGS];
-    for (const part of FETCHED_FLAGS) {
-      const more = /** @type {SetsColumn | undefined} */ (this.fetched.get(part));
-      if (more) for (let row = 0; row < n; row++) values[row] |= more.values[row] << names.length;
-      names.push(...(more?.names ?? []));
-    }
+    const more = /** @type {SetsColumn | undefined} */ (this.fetched.get("@flag"));
+    if (more) for (let row = 0; row < n; row++) values[row] |= more.values[row] << OWN_FLAGS.length;
+    const names = [...OWN_FLAGS, ...(more?.names ?? [])];
     return { kind: "sets", names, titles: names.map((name) => FLAGS[name]), values };
   }
 }

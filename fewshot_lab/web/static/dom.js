@@ -111,6 +111,32 @@ export function iconButton(name, label, onclick, attributes = {}) {
   return button("ws-icon-button", { "aria-label": label, title: label, onclick, ...attributes }, icon(name));
 }
 
+/**
+ * @param {string} label
+ * @param {[min: number, max: number, step: number]} range
+ * @param {(value: number) => void} act
+ * @param {Attributes} [attributes]
+ */
+export function slider(label, [min, max, step], act, attributes = {}) {
+  const oninput = () => act(field.valueAsNumber);
+  // A value comes after the limits: before, it would be rounded to others.
+  const limits = { type: "range", class: "ws-range", min, max, step };
+  /** @type {HTMLInputElement} */
+  const field = h("input", { ...limits, "aria-label": label, oninput, ...attributes });
+  return field;
+}
+
+/**
+ * @param {string} label
+ * @param {(value: string) => void} act
+ * @param {HTMLElement[]} [options]
+ */
+export function select(label, act, options = []) {
+  /** @type {HTMLSelectElement} */
+  const field = h("select", { class: "ws-select", "aria-label": label, onchange: () => act(field.value) }, options);
+  return field;
+}
+
 const figures = new Intl.NumberFormat("en-US");
 /** @param {number} n */
 export const count = (n) => figures.format(n);
@@ -137,6 +163,20 @@ export function clock(time) {
   const hours = date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
   const today = new Date().toDateString() === date.toDateString();
   return today ? hours : `${date.toLocaleDateString("en-GB", { day: "numeric", month: "short" })} ${hours}`;
+}
+
+/**
+ * The up and down arrows go along the buttons of a list, from its end to its beginning too.
+ * @param {KeyboardEvent & { currentTarget: HTMLElement }} event
+ */
+export function moveAlong(event) {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  const buttons = [...event.currentTarget.querySelectorAll("button")];
+  const at = buttons.findIndex((choice) => choice === document.activeElement);
+  if (!step || at < 0) return;
+  event.preventDefault();
+  event.stopPropagation();
+  buttons[(at + step + buttons.length) % buttons.length].focus();
 }
 
 /** @param {Event} event */

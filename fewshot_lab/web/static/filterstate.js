@@ -45,9 +45,9 @@ export class FilterState {
   /** Sentences on values that no image has any more, as of an old view. */
   absent() {
     return this.filters.flatMap(({ column, values }) => {
-      const known = this.columns.get(column);
-      if (known?.kind !== "names") return [];
-      const gone = values.filter((value) => value !== NONE && !known.names.includes(value));
+      const fetched = this.columns.get(column);
+      if (fetched?.kind !== "names") return [];
+      const gone = values.filter((value) => value !== NONE && !fetched.names.includes(value));
       return gone.map((value) => `No image has ${quoted(value)} as ${quoted(titleOf(column))}.`);
     });
   }
@@ -108,8 +108,8 @@ export class FilterState {
   /** @param {string} [but] a column whose filter is left out */
   mask(but) {
     const ready = this.filters.filter((filter) => this.isReady(filter));
-    const kept = new Map(ready.map(({ column }) => [column, this.columns.get(column)]));
-    return maskOf(this.model.n, ready, (name) => kept.get(name) ?? null, but);
+    const columns = new Map(ready.map(({ column }) => [column, this.columns.get(column)]));
+    return maskOf(this.model.n, ready, (name) => columns.get(name) ?? null, but);
   }
 
   /** Takes in what has changed. */

@@ -4,6 +4,7 @@
 
 import { h, iconButton } from "./dom.js";
 import { KIND_MASK } from "./labelcodes.js";
+import { store, stored } from "./storage.js";
 
 /** @import { Model } from "./model.js" */
 
@@ -29,18 +30,9 @@ const knows = ({ snapshot }) => Boolean(snapshot?.audit?.accuracy ?? snapshot?.c
 
 /** @param {string} labelPage where the steps are shown */
 export function showSteps(labelPage) {
-  keep("");
+  store(KEY, "");
   if (document.querySelector(".ws-workspace")) document.dispatchEvent(new Event(ASKED));
   else location.assign(labelPage);
-}
-
-/** @param {string} state */
-function keep(state) {
-  try {
-    localStorage.setItem(KEY, state);
-  } catch {
-    /* a forbidden storage: they are shown again next time */
-  }
 }
 
 export class FirstSteps {
@@ -62,7 +54,7 @@ export class FirstSteps {
       this.draw();
     };
     document.addEventListener(ASKED, this.show);
-    if (!closed()) this.show();
+    if (stored(KEY) !== CLOSED) this.show();
     model.on("classes labels scores selection", () => this.draw());
     map.addEventListener("pointerover", () => {
       this.done.add(0);
@@ -83,19 +75,11 @@ export class FirstSteps {
   }
 
   dismiss() {
-    keep(CLOSED);
+    store(KEY, CLOSED);
     this.element.hidden = true;
   }
 
   close() {
     document.removeEventListener(ASKED, this.show);
-  }
-}
-
-function closed() {
-  try {
-    return localStorage.getItem(KEY) === CLOSED;
-  } catch {
-    return false;
   }
 }

@@ -200,13 +200,8 @@ export class Grid {
    * @param {string} path
    * @param {Record<string, string | number>} query
    */
-  async ask(path, query) {
-    try {
-      return await this.api.get(path, query);
-    } catch (error) {
-      this.toasts.warn(error);
-      return null;
-    }
+  ask(path, query) {
+    return this.api.get(path, query).catch((error) => this.toasts.warn(error));
   }
 
   /** @param {number} row */

@@ -2,7 +2,7 @@
 // The lines above and below the grid: which list it shows, one sentence on it, its order and size.
 
 import { openClassMenu } from "./classmenu.js";
-import { button, count, h, iconButton, images, refill, setText } from "./dom.js";
+import { button, count, h, iconButton, images, refill, select, setText, slider } from "./dom.js";
 import { GridEmpty } from "./gridempty.js";
 import { sentenceParts } from "./gridsentence.js";
 import { ORDERS } from "./views.js";
@@ -59,23 +59,10 @@ export class GridHeader {
     });
     this.extra = h("div", {}, grid.accept.element);
     this.empty = new GridEmpty(grid);
-    /** @type {HTMLSelectElement} */
-    this.orderField = h(
-      "select",
-      { class: "ws-select", "aria-label": "Order of the images", onchange: () => grid.reorder(this.orderField.value) },
-      ORDERS.map(([value, text]) => h("option", { value }, text)),
-    );
+    const orders = ORDERS.map(([value, text]) => h("option", { value }, text));
+    this.orderField = select("Order of the images", (order) => grid.reorder(order), orders);
     this.total = h("span");
-    /** @type {HTMLInputElement} */
-    this.sizeField = h("input", {
-      type: "range",
-      min: 56,
-      max: 240,
-      step: 2,
-      class: "ws-range",
-      "aria-label": "Size of the thumbnails",
-      oninput: () => grid.tiles.resize(Number(this.sizeField.value)),
-    });
+    this.sizeField = slider("Size of the thumbnails", [56, 240, 2], (width) => grid.tiles.resize(width));
     this.fillButton = iconButton("fit", "Tiles fill the room there is", () => grid.tiles.resize(null));
     this.top = [
       h(

@@ -176,25 +176,25 @@ class Workspace {
    */
   askedView() {
     const { model } = this;
-    const asked = this.opened ? "" : this.data.open;
-    const [, slide] = /^slide-([0-9a-f]+)$/.exec(asked) ?? [];
+    const target = this.opened ? "" : this.data.open;
+    const [, slide] = /^slide-([0-9a-f]+)$/.exec(target) ?? [];
     if (slide && model.n) {
       this.opened = true;
       this.slides.open(slide);
       return null;
     }
-    const [, id] = /^image-([0-9a-f]+)$/.exec(asked) ?? [];
+    const [, id] = /^image-([0-9a-f]+)$/.exec(target) ?? [];
     if (id && model.rowOf.get(id) !== undefined) {
       this.opened = true;
       return { name: "neighbours", id };
     }
-    const people = /^people\|(-?\d+)\|(-?\d+)(?:\|([^|]*)\|([^|]*))?$/.exec(asked);
+    const people = /^people\|(-?\d+)\|(-?\d+)(?:\|([^|]*)\|([^|]*))?$/.exec(target);
     const cells = model.snapshot?.cv?.cells;
-    if (!asked || (!people && !["audit", "conflicts"].includes(asked) && !cells)) return null;
+    if (!target || (!people && !["audit", "conflicts"].includes(target) && !cells)) return null;
     this.opened = true;
     if (people) return this.betweenView(people);
-    const [, label, predicted] = /^cell-(\d+)-(\d+)$/.exec(asked) ?? [];
-    if (label === undefined) return ["audit", "conflicts", "suspects"].includes(asked) ? { name: asked } : null;
+    const [, label, predicted] = /^cell-(\d+)-(\d+)$/.exec(target) ?? [];
+    if (label === undefined) return ["audit", "conflicts", "suspects"].includes(target) ? { name: target } : null;
     const title = capitalised(`${model.name(Number(label))} predicted as ${model.name(Number(predicted))}`);
     return { name: "cell", ids: cells?.[`${label},${predicted}`] ?? [], title };
   }

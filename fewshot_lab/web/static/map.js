@@ -10,11 +10,13 @@ import { MapPlot } from "./mapplot.js";
 import { MapPointer } from "./mappointer.js";
 import { MapThumbs } from "./mapthumbs.js";
 import { colouring, pointColours } from "./pointcolours.js";
+import { lookAround, zoomButtons } from "./stage.js";
 
 /** @import { Api } from "./api.js" */
 /** @import { Columns } from "./columns.js" */
 /** @import { Model } from "./model.js" */
 /** @import { Preferences } from "./preferences.js" */
+/** @import { Moves } from "./stage.js" */
 /** @typedef {keyof typeof HINTS} Tool */
 
 const HINTS = {
@@ -61,6 +63,12 @@ export class MapView {
     });
     this.thumbs = new MapThumbs({ model, api, plot: this.plot, visible: () => this.reachable() });
     this.names = new ClusterNames({ model, plot: this.plot });
+    /** @type {Moves} */
+    const moves = {
+      zoom: (steps) => this.plot.zoomBy(0.7 ** steps),
+      move: (right, down) => this.plot.shift(0.15 * right, -0.15 * down),
+      fit: () => this.plot.fit(),
+    };
     this.element = h(
       "div",
       {
@@ -69,7 +77,7 @@ export class MapView {
         tabindex: "0",
         "aria-label":
           "Map of all images: similar images lie close together. Plus and minus zoom, arrow keys move, 0 fits.",
-        onkeydown: (event) => this.keyPressed(event),
+        onkeydown: (event) => lookAround(event, moves),
       },
       this.probe,
       this.plot.element,
@@ -78,13 +86,7 @@ export class MapView {
       this.overlay,
       this.pill,
       this.hint,
-      h(
-        "div",
-        { class: "ws-map-buttons" },
-        iconButton("plus", "Zoom in", () => this.plot.zoomBy(0.7)),
-        iconButton("minus", "Zoom out", () => this.plot.zoomBy(1 / 0.7)),
-        iconButton("fit", "Fit the map", () => this.plot.fit()),
-      ),
+      zoomButtons(moves, "Fit the map"),
       this.card.element,
     );
     this.pointer = new MapPointer(this);
@@ -216,28 +218,6 @@ export class MapView {
     this.preferences.set("colour", mode);
     this.model.emit("colour");
     this.paint();
-  }
-
-  /** @param {KeyboardEvent} event */
-  keyPressed(event) {
-    if (event.target !== this.element || event.ctrlKey || event.metaKey || event.altKey) return;
-    const { plot } = this;
-    /** @type {Record<string, () => void>} */
-    const acts = {
-      "+": () => plot.zoomBy(0.7),
-      "=": () => plot.zoomBy(0.7),
-      "-": () => plot.zoomBy(1 / 0.7),
-      0: () => plot.fit(),
-      ArrowLeft: () => plot.shift(-0.15, 0),
-      ArrowRight: () => plot.shift(0.15, 0),
-      ArrowUp: () => plot.shift(0, 0.15),
-      ArrowDown: () => plot.shift(0, -0.15),
-    };
-    const act = acts[event.key];
-    if (!act) return;
-    event.preventDefault();
-    event.stopPropagation();
-    act();
   }
 
   /** The line of the selection, the ring around the image in focus, and how many images are selected. */

@@ -132,11 +132,11 @@ export class MapBar {
 
   /** @param {HTMLElement} anchor */
   openSettings(anchor) {
-    const kept = this.model.overview?.map_settings ?? { neighbours: 15, min_dist: 0.1 };
+    const current = this.model.overview?.map_settings ?? { neighbours: 15, min_dist: 0.1 };
     /** @param {import("./types.d.ts").Attributes} attributes */
     const number = (attributes) => h("input", { type: "number", class: "ws-field ws-number", ...attributes });
-    const neighbours = number({ min: 2, max: 200, value: kept.neighbours, autofocus: true });
-    const distance = number({ min: 0, max: 0.99, step: 0.05, value: kept.min_dist });
+    const neighbours = number({ min: 2, max: 200, value: current.neighbours, autofocus: true });
+    const distance = number({ min: 0, max: 0.99, step: 0.05, value: current.min_dist });
     const state = h("p", { class: "ws-quiet" }, "The map keeps its place until the new one is ready.");
     const start = async () => {
       try {

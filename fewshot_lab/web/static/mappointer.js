@@ -3,7 +3,6 @@
 // work with every tool.
 
 import { inside } from "./polygon.js";
-import { RowSet } from "./rowset.js";
 
 /** @import { MapView } from "./map.js" */
 
@@ -125,15 +124,14 @@ export class MapPointer {
     const rows = model.hidden.size ? within.filter(this.map.visible()) : within;
     const before = model.selection;
     if (!before || !(event.shiftKey || event.altKey)) {
-      return model.select({ kind, rows, set: new RowSet(rows), polygon });
+      return model.select({ kind, rows, polygon });
     }
     const set = new Set(before.rows);
     for (const row of rows) {
       if (event.altKey) set.delete(row);
       else set.add(row);
     }
-    const left = [...set];
-    model.select(left.length ? { kind, rows: left, set: new RowSet(left), polygon: null } : null);
+    model.pick(kind, [...set]);
   }
 
   /** @param {PointerEvent} event */
@@ -151,9 +149,8 @@ export class MapPointer {
     } else if (before && (event.shiftKey || event.ctrlKey || event.metaKey)) {
       const set = new Set(before.rows);
       if (!set.delete(row)) set.add(row);
-      const left = [...set];
-      model.select(left.length ? { kind: "points", rows: left, set: new RowSet(left), polygon: null } : null);
-    } else model.select({ kind: "point", rows: [row], set: new RowSet([row]), polygon: null });
+      model.pick("points", [...set]);
+    } else model.pick("point", [row]);
   }
 
   close() {

@@ -277,23 +277,32 @@ export class Model {
 
   /** @param {Selection | null} selection rows of it that the filters leave out come back with them */
   select(selection) {
-    this.selection = selection && this.narrowed(selection, selection.rows);
+    this.selection = selection && this.narrowed(selection);
     this.emit("selection");
+  }
+
+  /**
+   * Selects single images; none is no selection.
+   * @param {Selection["kind"]} kind
+   * @param {number[]} rows
+   */
+  pick(kind, rows) {
+    this.select(rows.length ? { kind, rows, polygon: null } : null);
   }
 
   /** @param {Uint8Array | null} mask 1 for each image that matches the filters; null without any */
   setMask(mask) {
     this.mask = mask;
-    if (this.selection) this.selection = this.narrowed(this.selection, this.selection.all);
+    if (this.selection) this.selection = this.narrowed(this.selection);
     this.emit("filter");
   }
 
   /**
    * @param {Selection} selection
-   * @param {number[] | undefined} all
    * @returns {Selection}
    */
-  narrowed(selection, all = selection.rows) {
+  narrowed(selection) {
+    const all = selection.all ?? selection.rows;
     const rows = this.mask === null ? all : all.filter((row) => this.matches(row));
     return { ...selection, all, rows, set: new RowSet(rows) };
   }

@@ -62,26 +62,26 @@ export function shortened(name, names, lines, width) {
   /** @param {string} piece */
   const rank = (piece) => (small(piece) ? names.length : 0) + (shared.get(plain(piece)) ?? 1);
   const order = [...pieces.keys()].sort((a, b) => rank(pieces[a]) - rank(pieces[b]) || a - b);
-  let kept = /** @type {Set<number>} */ (new Set());
+  let whole = /** @type {Set<number>} */ (new Set());
   let best = "";
   for (const at of order) {
-    if (small(pieces[at]) && at + 1 < pieces.length && !kept.has(at + 1)) continue;
-    const more = new Set(kept).add(at);
+    if (small(pieces[at]) && at + 1 < pieces.length && !whole.has(at + 1)) continue;
+    const more = new Set(whole).add(at);
     const text = joined(pieces, more);
-    if (fits(text, lines, width)) [kept, best] = [more, text];
+    if (fits(text, lines, width)) [whole, best] = [more, text];
   }
   return best || elided(name, lines, width);
 }
 
 /**
  * @param {string[]} pieces
- * @param {Set<number>} kept
+ * @param {Set<number>} whole
  */
-function joined(pieces, kept) {
+function joined(pieces, whole) {
   let text = "",
     gap = false;
   pieces.forEach((piece, at) => {
-    if (kept.has(at)) {
+    if (whole.has(at)) {
       text += (gap ? "… " : "") + piece;
       gap = false;
     } else if (!gap) {

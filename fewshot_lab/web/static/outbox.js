@@ -57,13 +57,13 @@ export class Outbox {
 
   /** Take over what an earlier page could not deliver; returns it so that it can be shown. */
   async restore() {
-    const kept = await fromDisk(await this.disk, this.project);
+    const entries = await fromDisk(await this.disk, this.project);
     const queued = new Set(this.queue.map(nameOf));
     // Where people sign in, what somebody else did here waits for them: the server takes it from nobody else.
     /** @param {Entry} entry */
     const own = (entry) => !this.signedIn || entry.annotator === this.annotator();
-    this.others = kept.filter((entry) => !own(entry));
-    const left = kept
+    this.others = entries.filter((entry) => !own(entry));
+    const left = entries
       .filter((entry) => own(entry) && !queued.has(nameOf(entry)))
       .sort((a, b) => a.at - b.at || a.q - b.q);
     this.queue.unshift(...left);

@@ -146,7 +146,7 @@ export function rampOf(column) {
  * @returns {PointColours}
  */
 export function pointColours(model, way, visible, muted) {
-  const chosen = model.selection?.rows.length ? model.selection.set : null;
+  const chosen = model.selection?.rows.length ? model.selection.set : undefined;
   const left = shadeOf(muted, LEFT_OUT);
   const cloud = new Array(model.n);
   const rows = [],
@@ -160,7 +160,7 @@ export function pointColours(model, way, visible, muted) {
       continue;
     }
     const { color, strength } = way.look(row);
-    const faint = chosen !== null && !chosen.has(row);
+    const faint = chosen?.has(row) === false;
     if (model.kind(row) >= FIRST_CLASS) {
       rows.push(row);
       colors.push(shadeOf(color, faint ? 0.2 : 1));

@@ -8,16 +8,7 @@
  * @returns {number[]} rows of the points inside
  */
 export function inside(xy, polygon) {
-  let left = Infinity,
-    right = -Infinity,
-    low = Infinity,
-    high = -Infinity;
-  for (let i = 0; i < polygon.length; i += 2) {
-    left = Math.min(left, polygon[i]);
-    right = Math.max(right, polygon[i]);
-    low = Math.min(low, polygon[i + 1]);
-    high = Math.max(high, polygon[i + 1]);
-  }
+  const [left, right, low, high] = boxOf(polygon).box;
   const rows = [];
   const n = polygon.length;
   for (let p = 0; p < xy.length; p += 2) {
@@ -35,29 +26,34 @@ export function inside(xy, polygon) {
   return rows;
 }
 
+/**
+ * How many points have a place, and left, right, low and high of these.
+ * @param {ArrayLike<number>} xy
+ */
+function boxOf(xy) {
+  let [placed, left, right, low, high] = [0, Infinity, -Infinity, Infinity, -Infinity];
+  for (let p = 0; p < xy.length; p += 2) {
+    const x = xy[p],
+      y = xy[p + 1];
+    if (x !== x) continue;
+    placed++;
+    if (x < left) left = x;
+    if (x > right) right = x;
+    if (y < low) low = y;
+    if (y > high) high = y;
+  }
+  return { placed, box: [left, right, low, high] };
+}
+
 /** Points in square bins, so that the one under the pointer is found without looking at all. */
 export class Bins {
   /** @param {Float32Array} xy */
   constructor(xy) {
     this.xy = xy;
     const n = xy.length >> 1;
-    let left = Infinity,
-      right = -Infinity,
-      low = Infinity,
-      high = -Infinity,
-      placed = 0;
-    for (let p = 0; p < xy.length; p += 2) {
-      const x = xy[p],
-        y = xy[p + 1];
-      if (x !== x) continue;
-      placed++;
-      if (x < left) left = x;
-      if (x > right) right = x;
-      if (y < low) low = y;
-      if (y > high) high = y;
-    }
+    const { placed, box } = boxOf(xy);
     this.placed = placed;
-    this.box = placed ? [left, right, low, high] : [0, 1, 0, 1];
+    this.box = placed ? box : [0, 1, 0, 1];
     this.side = Math.max(1, Math.min(512, Math.round(Math.sqrt(placed / 4))));
     this.starts = new Uint32Array(this.side * this.side + 1);
     const bin = new Int32Array(n);

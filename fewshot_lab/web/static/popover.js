@@ -1,7 +1,7 @@
 // @ts-check
 // A panel over the page that closes by Escape or a click elsewhere and gives the focus back.
 
-import { button, closest, h } from "./dom.js";
+import { button, h, moveAlong } from "./dom.js";
 
 /** @import { Child } from "./types.d.ts" */
 /** @typedef {{ label: string, within: HTMLElement, place?: "below" | "above" | "right", onClose?: () => void }} Options */
@@ -103,18 +103,9 @@ export function menu(anchor, items, options) {
   );
   const list = h(
     "div",
-    { class: "ws-menu", role: "menu" },
+    { class: "ws-menu", role: "menu", onkeydown: moveAlong },
     choices.map((choice) => choice ?? h("hr")),
   );
-  const buttons = /** @type {HTMLElement[]} */ (choices.filter((choice) => choice !== null));
-  list.addEventListener("keydown", (event) => {
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (!step) return;
-    event.preventDefault();
-    event.stopPropagation();
-    const at = buttons.findIndex((choice) => choice === closest(event, "button"));
-    buttons[(at + step + buttons.length) % buttons.length].focus();
-  });
   popover(anchor, list, options);
-  buttons[0]?.focus({ preventScroll: true });
+  list.querySelector("button")?.focus({ preventScroll: true });
 }

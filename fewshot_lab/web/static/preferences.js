@@ -1,15 +1,13 @@
 // @ts-check
 // How this person likes this project's page: kept in the browser, never needed.
 
+import { store, stored } from "./storage.js";
+
 export class Preferences {
   /** @param {string} project */
   constructor(project) {
     this.key = `fewshot-lab:${project}`;
-    try {
-      this.values = JSON.parse(localStorage.getItem(this.key) ?? "null") ?? {};
-    } catch {
-      this.values = {};
-    }
+    this.values = JSON.parse(stored(this.key) ?? "{}");
   }
 
   /**
@@ -27,10 +25,6 @@ export class Preferences {
   set(name, value) {
     if (this.values[name] === value) return;
     this.values[name] = value;
-    try {
-      localStorage.setItem(this.key, JSON.stringify(this.values));
-    } catch {
-      /* a full or forbidden storage: the page works without */
-    }
+    store(this.key, JSON.stringify(this.values));
   }
 }

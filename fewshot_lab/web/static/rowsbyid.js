@@ -64,11 +64,11 @@ export class RowsById {
   /** @param {string} id @returns {number | undefined} */
   get(id) {
     if (!/^[0-9a-f]{20}$/.test(id)) return undefined;
-    const asked = Uint8Array.from({ length: ID_BYTES }, (_, i) => parseInt(id.slice(2 * i, 2 * i + 2), 16));
+    const wanted = Uint8Array.from({ length: ID_BYTES }, (_, i) => parseInt(id.slice(2 * i, 2 * i + 2), 16));
     const { bytes, table } = this;
-    for (let slot = this.slot(asked, 0); table[slot]; slot = (slot + 1) & (table.length - 1)) {
+    for (let slot = this.slot(wanted, 0); table[slot]; slot = (slot + 1) & (table.length - 1)) {
       const row = table[slot] - 1;
-      if (asked.every((byte, i) => byte === bytes[row * ID_BYTES + i])) return row;
+      if (wanted.every((byte, i) => byte === bytes[row * ID_BYTES + i])) return row;
     }
     return undefined;
   }

@@ -45,7 +45,7 @@ export function zoomedTo(place, factor, px, py, slide, room) {
   const scale = Math.max(least, Math.min(CLOSEST, place.scale * factor));
   const x = place.x + px / place.scale - px / scale;
   const y = place.y + py / place.scale - py / scale;
-  return kept({ x, y, scale }, slide, room);
+  return inBounds({ x, y, scale }, slide, room);
 }
 
 /**
@@ -55,7 +55,7 @@ export function zoomedTo(place, factor, px, py, slide, room) {
  * @param {Size} room
  * @returns {SlidePlace}
  */
-export function kept({ x, y, scale }, slide, room) {
+export function inBounds({ x, y, scale }, slide, room) {
   const halfWide = room.width / scale / 2,
     halfHigh = room.height / scale / 2;
   return {
@@ -76,7 +76,7 @@ export function around(area, room, slide) {
   const scale = Math.min(CLOSEST, Math.min(room.width, room.height) / (5 * Math.max(area.width, area.height)));
   const x = area.x + area.width / 2 - room.width / scale / 2;
   const y = area.y + area.height / 2 - room.height / scale / 2;
-  return kept({ x, y, scale }, slide, room);
+  return inBounds({ x, y, scale }, slide, room);
 }
 
 /**
@@ -94,16 +94,16 @@ export function pieces(place, slide, room, density) {
   const first = [Math.max(0, Math.floor(place.x / side)), Math.max(0, Math.floor(place.y / side))];
   const right = Math.min(slide.width, place.x + room.width / place.scale);
   const bottom = Math.min(slide.height, place.y + room.height / place.scale);
-  const found = [];
+  const inView = [];
   for (let row = first[1]; row * side < bottom; row++) {
     for (let column = first[0]; column * side < right; column++) {
-      found.push({ level, column, row, x: column * side, y: row * side, side });
+      inView.push({ level, column, row, x: column * side, y: row * side, side });
     }
   }
   const middle = [place.x + room.width / place.scale / 2, place.y + room.height / place.scale / 2];
   /** @param {Piece} piece */
   const far = (piece) => Math.hypot(piece.x + side / 2 - middle[0], piece.y + side / 2 - middle[1]);
-  return found.sort((a, b) => far(a) - far(b));
+  return inView.sort((a, b) => far(a) - far(b));
 }
 
 /**

@@ -76,14 +76,14 @@ export class SlidePainter {
     const strength = Number(opacity.value);
     const way = map.colouring();
     const visible = map.visible();
-    const chosen = model.selection?.rows.length ? model.selection.set : null;
+    const chosen = model.selection?.rows.length ? model.selection.set : undefined;
     for (const tile of tiles) {
       if (!visible(tile.row)) continue;
       const [x, y, width, height] = this.view.onScreen(tile);
       if (x + width < 0 || y + height < 0 || x > room.width || y > room.height) continue;
       const look = way.look(tile.row);
       const matches = model.matches(tile.row);
-      const faint = chosen !== null && !chosen.has(tile.row) ? DIM : 1;
+      const faint = chosen?.has(tile.row) === false ? DIM : 1;
       const [r, g, b] = rgb(look.color);
       pen.fillStyle = `rgba(${r},${g},${b},${matches ? look.strength * strength * faint : LEFT_OUT})`;
       pen.fillRect(x, y, width, height);

@@ -4,7 +4,7 @@
 /** @import { Piece } from "./slidegeometry.js" */
 
 const AT_ONCE = 6;
-const KEPT = 400;
+const MOST_PIECES = 400;
 
 export class SlidePieces {
   /**
@@ -63,7 +63,7 @@ export class SlidePieces {
       await image.decode();
       this.images.set(key, image);
       for (const old of this.images.keys()) {
-        if (this.images.size <= KEPT) break;
+        if (this.images.size <= MOST_PIECES) break;
         this.images.delete(old);
       }
     } catch {

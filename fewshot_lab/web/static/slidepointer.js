@@ -1,8 +1,6 @@
 // @ts-check
 // Pointing at the slide: drag moves it, wheel zooms, click picks a tile, shift and drag selects a box of them.
 
-import { RowSet } from "./rowset.js";
-
 /** @import { SlideView } from "./slideview.js" */
 
 const CLICK_SLACK = 4;
@@ -21,12 +19,14 @@ export class SlidePointer {
     canvas.addEventListener("pointerup", (event) => this.release(event));
     canvas.addEventListener("pointercancel", () => this.drop());
     canvas.addEventListener("pointerleave", () => view.card.hide());
-    /** @param {WheelEvent} event */
-    this.wheel = (event) => {
-      event.preventDefault();
-      view.zoomBy(Math.exp(-Math.sign(event.deltaY) * Math.min(0.4, Math.abs(event.deltaY) / 300)), this.at(event));
-    };
-    canvas.addEventListener("wheel", this.wheel, { passive: false });
+    canvas.addEventListener("wheel", (event) => this.turn(event), { passive: false });
+  }
+
+  /** @param {WheelEvent} event */
+  turn(event) {
+    event.preventDefault();
+    const step = Math.sign(event.deltaY) * Math.min(0.4, Math.abs(event.deltaY) / 300);
+    this.view.zoomBy(Math.exp(-step), this.at(event));
   }
 
   /** @param {MouseEvent} event */
@@ -96,8 +96,7 @@ export class SlidePointer {
       const across = cx >= Math.min(x0, x1) && cx <= Math.max(x0, x1);
       return across && cy >= Math.min(y0, y1) && cy <= Math.max(y0, y1) && visible(tile.row);
     });
-    const rows = [...new Set(within.map((tile) => tile.row))];
-    model.select(rows.length ? { kind: "points", rows, set: new RowSet(rows), polygon: null } : null);
+    model.pick("points", [...new Set(within.map((tile) => tile.row))]);
   }
 
   /** As on the map: a click selects, a second one enlarges. @param {PointerEvent} event */
@@ -109,10 +108,6 @@ export class SlidePointer {
     this.lastClick = double ? null : { row, time: event.timeStamp };
     if (double && row >= 0) return view.onOpen(row);
     if (double) return view.fit();
-    model.select(row < 0 ? null : { kind: "point", rows: [row], set: new RowSet([row]), polygon: null });
-  }
-
-  close() {
-    this.view.canvas.removeEventListener("wheel", this.wheel);
+    model.pick("point", row < 0 ? [] : [row]);
   }
 }

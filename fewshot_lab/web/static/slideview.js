@@ -1,17 +1,19 @@
 // @ts-check
 // A whole slide with its tiles in the colours of the map: pan and zoom, click a tile, and back to it.
 
-import { afterPaint, h, iconButton, refill, setText } from "./dom.js";
+import { afterPaint, h, refill, select, setText, slider } from "./dom.js";
 import { HoverCard } from "./hovercard.js";
-import { around, fitted, kept, zoomedTo } from "./slidegeometry.js";
+import { around, fitted, inBounds, zoomedTo } from "./slidegeometry.js";
 import { SlidePainter } from "./slidepainter.js";
 import { SlidePieces } from "./slidepieces.js";
 import { SlidePointer } from "./slidepointer.js";
+import { lookAround, zoomButtons } from "./stage.js";
 
 /** @import { Api } from "./api.js" */
 /** @import { MapView } from "./map.js" */
 /** @import { Model } from "./model.js" */
 /** @import { Preferences } from "./preferences.js" */
+/** @import { Moves } from "./stage.js" */
 /** @import { Toasts } from "./toast.js" */
 /** @import { SlidePlace } from "./slidegeometry.js" */
 /** @typedef {{ key: string, name: string, width: number, height: number, mpp: number | null, tiles: number }} SlideFacts */
@@ -44,30 +46,24 @@ export class SlideView {
     this.place = /** @type {SlidePlace} */ ({ x: 0, y: 0, scale: 1 });
     this.isFitted = true;
     this.box = /** @type {number[] | null} */ (null);
-    /** @type {HTMLSelectElement} */
-    this.choice = h("select", {
-      class: "ws-select",
-      "aria-label": "Slide",
-      onchange: () => this.openSlide(this.choice.value),
-    });
+    this.choice = select("Slide", (key) => this.openSlide(key));
     this.counts = h("span", { class: "ws-slide-count" });
-    this.opacity = h("input", {
-      type: "range",
-      class: "ws-range",
-      min: "0",
-      max: "1",
-      step: "0.05",
-      value: String(preferences.get("tile-strength", 0.6)),
-      "aria-label": "How strongly tiles are coloured",
-      oninput: () => {
-        preferences.set("tile-strength", Number(this.opacity.value));
-        this.draw();
-      },
-    });
+    const setStrength = (/** @type {number} */ value) => {
+      preferences.set("tile-strength", value);
+      this.draw();
+    };
+    const stored = { value: preferences.get("tile-strength", 0.6) };
+    this.opacity = slider("How strongly tiles are coloured", [0, 1, 0.05], setStrength, stored);
     this.canvas = h("canvas", {});
     this.status = h("p", { class: "ws-slide-status", role: "status", hidden: true });
     this.bar = h("div", { class: "ws-slide-bar" });
     this.card = new HoverCard(model, api);
+    /** @type {Moves} */
+    const moves = {
+      zoom: (steps) => this.zoomBy(1.6 ** steps),
+      move: (right, down) => this.pan(-80 * right, -80 * down),
+      fit: () => this.fit(),
+    };
     this.stage = h(
       "div",
       {
@@ -75,18 +71,12 @@ export class SlideView {
         role: "application",
         tabindex: "0",
         "aria-label": "The whole slide with its tiles. Plus and minus zoom, arrow keys move, 0 fits.",
-        onkeydown: (event) => this.keyPressed(event),
+        onkeydown: (event) => lookAround(event, moves),
       },
       this.canvas,
       this.status,
       this.bar,
-      h(
-        "div",
-        { class: "ws-map-buttons" },
-        iconButton("plus", "Zoom in", () => this.zoomBy(1.6)),
-        iconButton("minus", "Zoom out", () => this.zoomBy(1 / 1.6)),
-        iconButton("fit", "See the whole slide", () => this.fit()),
-      ),
+      zoomButtons(moves, "See the whole slide"),
       this.card.element,
     );
     const strength = h("label", {}, "Colour ", this.opacity);
@@ -214,7 +204,7 @@ export class SlideView {
   /** @param {number} dx of the screen @param {number} dy */
   pan(dx, dy) {
     const { scale, x, y } = this.place;
-    if (this.slide) this.moveTo(kept({ x: x - dx / scale, y: y - dy / scale, scale }, this.slide, this.room));
+    if (this.slide) this.moveTo(inBounds({ x: x - dx / scale, y: y - dy / scale, scale }, this.slide, this.room));
   }
 
   /** The image in focus is ringed, and brought into sight. @param {{ near?: boolean }} [options] near: enlarged */
@@ -232,7 +222,7 @@ export class SlideView {
           x: place.x + (cx - room.width / 2) / place.scale,
           y: place.y + (cy - room.height / 2) / place.scale,
         };
-        this.moveTo(kept({ ...shift, scale: place.scale }, slide, room));
+        this.moveTo(inBounds({ ...shift, scale: place.scale }, slide, room));
       }
     }
     this.draw();
@@ -260,30 +250,8 @@ export class SlideView {
     return best;
   }
 
-  /** @param {KeyboardEvent} event */
-  keyPressed(event) {
-    if (event.target !== this.stage || event.ctrlKey || event.metaKey || event.altKey) return;
-    /** @type {Record<string, () => void>} */
-    const acts = {
-      "+": () => this.zoomBy(1.6),
-      "=": () => this.zoomBy(1.6),
-      "-": () => this.zoomBy(1 / 1.6),
-      0: () => this.fit(),
-      ArrowLeft: () => this.pan(80, 0),
-      ArrowRight: () => this.pan(-80, 0),
-      ArrowUp: () => this.pan(0, 80),
-      ArrowDown: () => this.pan(0, -80),
-    };
-    const act = acts[event.key];
-    if (!act) return;
-    event.preventDefault();
-    event.stopPropagation();
-    act();
-  }
-
   close() {
     this.pieces?.close();
-    this.pointer.close();
     this.observer.disconnect();
   }
 }

@@ -68,12 +68,12 @@ export class StatusBar {
     const { n, snapshot } = this.model;
     if (!snapshot) return;
     const { audit, cv, disagreement } = snapshot;
-    const known = cv !== null && cv.accuracy.value !== null;
+    const measured = cv !== null && cv.accuracy.value !== null;
     const ask = "Label a few images of two classes: the accuracy appears with its interval.";
     const message = (!n && "No images yet.") || snapshot.message || cv?.why_not || ask;
-    this.message.hidden = known;
-    this.accuracyButton.hidden = !known;
-    if (known) {
+    this.message.hidden = measured;
+    this.accuracyButton.hidden = !measured;
+    if (measured) {
       setText(this.accuracy, percent(Number(cv.accuracy.value)));
       setText(this.accuracyDoubt, doubtOf(cv.accuracy));
       this.accuracyButton.title = `${ABOUT} Leak check: ${cv.leaks}`;
@@ -82,7 +82,7 @@ export class StatusBar {
     this.drawAudit(audit);
     this.suspectsButton.hidden = !disagreement;
     this.suspectsButton.title = disagreement ?? "";
-    this.drawNext(known);
+    this.drawNext(measured);
     this.drawRefitState();
     if (this.panelOpen) this.panel.draw();
   }
@@ -114,14 +114,14 @@ export class StatusBar {
 
   /**
    * What the next labels are worth: measured beside the refits, so it may be some labels behind.
-   * @param {boolean} known
+   * @param {boolean} measured
    */
-  drawNext(known) {
+  drawNext(measured) {
     const advice = this.model.overview?.advice;
     const next = advice?.next;
     const vague = !next || next.gain.high - next.gain.low > VAGUE;
-    this.nextPart.hidden = !known || vague;
-    if (!known || !next || vague) return;
+    this.nextPart.hidden = !measured || vague;
+    if (!measured || !next || vague) return;
     const { value, low, high } = next.gain;
     const points = pointsOf(value);
     const small = advice.done || value < 0.005;

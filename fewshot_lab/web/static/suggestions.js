@@ -72,9 +72,9 @@ export class Suggestions {
     }
     if (this.plain && !fresh.length) return false;
     this.plain = false;
-    const kept = this.rows.slice(0, at + 1 + AHEAD);
-    const rest = fresh.filter((row) => !kept.includes(row)).slice(0, Math.max(0, this.rows.length - kept.length));
-    this.rows = [...kept, ...rest];
+    const shown = this.rows.slice(0, at + 1 + AHEAD);
+    const rest = fresh.filter((row) => !shown.includes(row)).slice(0, Math.max(0, this.rows.length - shown.length));
+    this.rows = [...shown, ...rest];
     return false;
   }
 
@@ -112,7 +112,7 @@ export class Suggestions {
    */
   pairParts(suggestion) {
     const { model } = this;
-    const { pair, class_ids: known } = model.snapshot ?? {};
+    const { pair, class_ids: ids } = model.snapshot ?? {};
     if (!pair) return [];
     const [first, second] = pair.map((id) => h("em", {}, model.name(id)));
     const end = [" ", button("ws-link", { onclick: this.onUsual }, "Usual suggestions")];
@@ -120,7 +120,7 @@ export class Suggestions {
     if (gone !== undefined) {
       return [" ", h("em", {}, model.name(gone)), " is no longer a class, so these are the usual ones.", ...end];
     }
-    if (!pair.every((id) => known?.includes(id))) {
+    if (!pair.every((id) => ids?.includes(id))) {
       return [" Label some of ", first, " and of ", second, ": until then these are the usual ones.", ...end];
     }
     const between = this.rows.filter((row) => this.reasons.get(row)?.strategy === "pair").length;

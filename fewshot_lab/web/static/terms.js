@@ -10,9 +10,9 @@ const meanings = /** @type {Map<string, string>} */ (new Map());
 let forms = /** @type {RegExp | null} */ (null);
 let listening = false;
 
-/** @param {Record<string, string>} known every form of a word, in small letters, and its meaning */
-export function learnTerms(known) {
-  for (const [word, meaning] of Object.entries(known)) meanings.set(word, meaning);
+/** @param {Record<string, string>} terms every form of a word, in small letters, and its meaning */
+export function learnTerms(terms) {
+  for (const [word, meaning] of Object.entries(terms)) meanings.set(word, meaning);
   const longestFirst = [...meanings.keys()].sort((a, b) => b.length - a.length);
   const escaped = longestFirst.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
   forms = new RegExp(`(?<![\\w-])(${escaped.join("|")})(?![\\w-])`, "gi");
@@ -27,11 +27,11 @@ export function learnTerms(known) {
  */
 export function explained(text) {
   if (!forms) return [text];
-  const asked = new Set();
+  const linked = new Set();
   return text.split(forms).map((part, i) => {
     const meaning = i % 2 ? meanings.get(part.toLowerCase()) : undefined;
-    if (!meaning || asked.has(meaning)) return part;
-    asked.add(meaning);
+    if (!meaning || linked.has(meaning)) return part;
+    linked.add(meaning);
     return h("abbr", { class: "fl-term", tabindex: 0, "data-term": part.toLowerCase() }, part);
   });
 }

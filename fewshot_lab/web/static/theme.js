@@ -2,6 +2,8 @@
 // Light, dark, or as the system says: kept in this browser. Streamlit reads its own choice before it draws
 // anything, from a key for each page's path; so the page comes up in the right colours, without a flash.
 
+import { store, stored } from "./storage.js";
+
 export const THEMES = { System: "As the system", Light: "Light", Dark: "Dark" };
 
 /** @param {string} pathname as Streamlit 1.67 names it */
@@ -9,11 +11,7 @@ const keyOf = (pathname) => `stActiveTheme-${pathname}-v2`;
 
 /** @returns {string} */
 export function currentTheme() {
-  try {
-    return JSON.parse(localStorage.getItem(keyOf(location.pathname)) ?? '"System"');
-  } catch {
-    return "System";
-  }
+  return JSON.parse(stored(keyOf(location.pathname)) ?? '"System"');
 }
 
 /**
@@ -22,12 +20,6 @@ export function currentTheme() {
  */
 export function chooseTheme(theme, pages) {
   const paths = pages.map((page) => new URL(page, document.baseURI).pathname);
-  try {
-    for (const path of new Set([location.pathname, ...paths])) {
-      localStorage.setItem(keyOf(path), JSON.stringify(theme));
-    }
-  } catch {
-    return; // a forbidden storage: as the system
-  }
-  location.reload();
+  const isStored = [location.pathname, ...paths].every((path) => store(keyOf(path), JSON.stringify(theme)));
+  if (isStored) location.reload(); // else as the system
 }

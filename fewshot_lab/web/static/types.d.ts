@@ -283,7 +283,8 @@ export interface Selection {
   rows: number[];
   /** Those that the filters leave out, too. */
   all?: number[];
-  set: import("./rowset.js").RowSet;
+  /** The rows, for a quick look; the model makes it. */
+  set?: import("./rowset.js").RowSet;
   polygon: number[] | null;
 }
 

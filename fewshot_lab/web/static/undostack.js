@@ -7,7 +7,7 @@
 /** @import { Reversion } from "./types.d.ts" */
 /** @typedef {{ annotator: string, client: string, q: number, rows: number[], before: ArrayLike<number>, after: ArrayLike<number> }} Step */
 
-const KEPT = 200;
+const MOST_STEPS = 200;
 
 export class UndoStack {
   constructor() {
@@ -21,7 +21,7 @@ export class UndoStack {
    */
   push({ annotator, client, q, rows = [], before = [], after = [] }) {
     this.undoable.push({ annotator, client, q, rows, before, after });
-    if (this.undoable.length > KEPT) this.undoable.shift();
+    if (this.undoable.length > MOST_STEPS) this.undoable.shift();
     this.redoable = this.redoable.filter((step) => step.annotator !== annotator);
   }
 

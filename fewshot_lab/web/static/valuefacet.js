@@ -1,7 +1,7 @@
 // @ts-check
 // The values of a column with their counts, to click and to search.
 
-import { button, count, h, refill } from "./dom.js";
+import { button, count, h, moveAlong, refill } from "./dom.js";
 import { NONE, valueCounts } from "./filters.js";
 
 /** @import { FilterState } from "./filterstate.js" */
@@ -19,8 +19,7 @@ export class ValueFacet {
     this.toggle = toggle;
     this.part = "";
     this.order = /** @type {number[]} */ ([]);
-    /** @type {HTMLElement} */
-    this.list = h("div", { class: "ws-menu ws-facet-list", onkeydown: (event) => moveFocus(event, this.list) });
+    this.list = h("div", { class: "ws-menu ws-facet-list", onkeydown: moveAlong });
     this.field = searchField("Find a value", (part) => {
       this.part = part;
       this.draw();
@@ -91,20 +90,6 @@ export class ValueFacet {
   focus() {
     (this.field.hidden ? /** @type {HTMLElement | null} */ (this.list.querySelector("button")) : this.field)?.focus();
   }
-}
-
-/**
- * @param {KeyboardEvent} event
- * @param {HTMLElement} list
- */
-function moveFocus(event, list) {
-  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  const lines = /** @type {HTMLElement[]} */ ([...list.querySelectorAll("button")]);
-  const at = lines.findIndex((line) => line === document.activeElement);
-  if (!step || at < 0) return;
-  event.preventDefault();
-  event.stopPropagation();
-  lines[(at + step + lines.length) % lines.length].focus();
 }
 
 /**

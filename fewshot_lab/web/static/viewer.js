@@ -172,7 +172,7 @@ export class Viewer {
   }
 
   /** @param {ImageFacts} facts */
-  known({ width }) {
+  setFacts({ width }) {
     this.pane.fullWidth = width;
     this.changed();
   }

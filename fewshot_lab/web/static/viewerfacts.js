@@ -68,7 +68,7 @@ export class ViewerFacts {
     const opinions = facts.opinions.length ? facts.opinions : this.viewer.grid.opinionsOf(this.row);
     this.title.textContent = facts.path.split("/").at(-1) ?? "";
     this.title.title = facts.path;
-    this.viewer.known(facts);
+    this.viewer.setFacts(facts);
     this.onSlide.hidden = !facts.on_slide;
     const size = `${count(facts.width)} × ${count(facts.height)} px`;
     const kilobytes = facts.bytes === null ? "" : `, ${count(Math.max(1, Math.round(facts.bytes / 1024)))} kB`;
@@ -83,10 +83,10 @@ export class ViewerFacts {
       ...opinions.map((opinion) => [opinion.annotator, this.opinionText(opinion)]),
       ["Id", facts.id],
     ];
-    const known = lines.filter(([, value]) => !["", null, undefined, false].includes(/** @type {any} */ (value)));
+    const filled = lines.filter(([, value]) => !["", null, undefined, false].includes(/** @type {any} */ (value)));
     refill(
       this.facts,
-      known.map(([key, value]) => [h("dt", {}, String(key)), h("dd", {}, String(value))]),
+      filled.map(([key, value]) => [h("dt", {}, String(key)), h("dd", {}, String(value))]),
     );
   }
 

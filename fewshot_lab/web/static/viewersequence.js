@@ -2,7 +2,7 @@
 // Slices of a volume or frames of a video in the large view: the wheel steps through them, also through those
 // between that are no images of the project. These are seen for context; no key labels them.
 
-import { button, count, h, refill, setText } from "./dom.js";
+import { button, count, h, refill, setText, slider } from "./dom.js";
 import { ViewerSpan } from "./viewerspan.js";
 
 /** @import { Viewer } from "./viewer.js" */
@@ -59,16 +59,8 @@ export class ViewerSequence {
     this.ahead = new Image();
     this.span = new ViewerSpan(viewer);
     this.label = h("output", { class: "ws-slice-label" });
-    /** @type {HTMLInputElement} */
-    this.range = h("input", {
-      type: "range",
-      min: "0",
-      step: "1",
-      class: "ws-slice-range",
-      "aria-label": "Place in the volume or video",
-      oninput: () => this.goTo(this.range.valueAsNumber),
-      onchange: () => this.viewer.takeKeys(),
-    });
+    const further = { class: "ws-slice-range", onchange: () => this.viewer.takeKeys() };
+    this.range = slider("Place in the volume or video", [0, 100, 1], (at) => this.goTo(at), further);
     this.marks = h("div", { class: "ws-slice-marks", "aria-hidden": "true" });
     this.back = button("ws-link", { onclick: () => this.goBack() }, "Back to the image");
     this.note = h("p", { class: "ws-slice-note", role: "status", hidden: true });
@@ -96,10 +88,10 @@ export class ViewerSequence {
     const { api, model, pane } = this.viewer;
     const { row } = pane;
     const id = model.ids[row];
-    const known = this.sequence?.ids.indexOf(id) ?? -1;
-    if (known >= 0) {
+    const place = this.sequence?.ids.indexOf(id) ?? -1;
+    if (place >= 0) {
       // Slices that look the same are one image: the place that one stepped to is kept.
-      if (this.sequence?.ids[this.at] !== id) this.at = known;
+      if (this.sequence?.ids[this.at] !== id) this.at = place;
       this.draw();
       return;
     }

@@ -31,6 +31,6 @@ export function zoomedAt({ zoom: before, x, y }, zoom, px = 0, py = 0) {
 export function panned({ zoom, x, y }, dx, dy, { width, height }) {
   if (zoom === 1) return FITTED;
   /** @param {number} at @param {number} size */
-  const kept = (at, size) => Math.max((-size * zoom) / 2, Math.min((size * zoom) / 2, at));
-  return { zoom, x: kept(x + dx, width), y: kept(y + dy, height) };
+  const clamped = (at, size) => Math.max((-size * zoom) / 2, Math.min((size * zoom) / 2, at));
+  return { zoom, x: clamped(x + dx, width), y: clamped(y + dy, height) };
 }

@@ -37,7 +37,7 @@ export function formatted({ filters, colour, list, order }) {
 export function parsed(text, model, columns) {
   const filters = /** @type {Map<string, Filter>} */ (new Map());
   const problems = /** @type {string[]} */ ([]);
-  const known = columns.names();
+  const names = columns.names();
   let colour = "",
     list = "",
     order = "";
@@ -48,7 +48,7 @@ export function parsed(text, model, columns) {
     else if (key === "order" && ORDERS.includes(value)) order = value;
     else if (key === "colour") problems.push(gone(value));
     else if (!verb) problems.push(`${quoted(key)} in the address or view means nothing here; it was left out.`);
-    else if (!known.includes(column)) problems.push(gone(column));
+    else if (!names.includes(column)) problems.push(gone(column));
     else {
       const filter = filters.get(column) ?? { column, values: [], from: "", to: "" };
       const problem = added(filter, verb, value, model);
