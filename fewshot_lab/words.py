@@ -1,7 +1,8 @@
 """How numbers, times and names are written for people, on pages, at the terminal and in reports."""
 
+import difflib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 
@@ -68,6 +69,14 @@ def first_few(names: Sequence[str], most: int = 3) -> str:
     """Return names joined by commas: "a, b, c and 4 more"."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
+
+
+def did_you_mean(
+    name: str, choices: Iterable[str], otherwise: str = ".", *, cutoff: float = 0.4
+) -> str:
+    """Return the end of a sentence: the names closest to one that there is not, if any are."""
+    close = difflib.get_close_matches(name, list(choices), n=3, cutoff=cutoff)
+    return f"; did you mean {' or '.join(close)}?" if close else otherwise
 
 
 def shortened(name: str, most: int) -> str:

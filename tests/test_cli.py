@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+from fewshot_lab import accounts
 from fewshot_lab.cli.main import app, run
 from fewshot_lab.images.demo import draw_demo
 from fewshot_lab.project import Project
@@ -419,3 +420,39 @@ def test_what_was_changed_behind_the_apps_back_is_said(terminal, home, imported)
     assert code == 1 and "was changed" in out and "by Ann" in out
     code, _, err = terminal("verify", "whole", "--hash", "7")
     assert code == 1 and "POSITION:HASH" in err
+
+
+def test_who_signs_in_and_who_may_do_what_is_kept_at_the_terminal(terminal, home, imported):
+    shutil.copytree(imported, home / "shared")
+    assert "There are no accounts yet" in terminal("accounts", "list")[1]
+    asked = ("--administrator", "--days", "1", "--url", "https://lab.example/")
+    link = terminal.json("accounts", "invite", "Ann Lee", *asked)["link"]
+    assert link.startswith("https://lab.example/fewshot/invitation?token=")
+
+    def people() -> list[tuple[str, bool, bool, bool]]:
+        known = terminal.json("accounts", "list")["people"]
+        return [(p["name"], p["administrator"], p["invited"], p["has_password"]) for p in known]
+
+    assert people() == [("Ann Lee", True, True, False)]
+    accounts.accept(link.rpartition("=")[2], "correct horse battery")
+    assert people() == [("Ann Lee", True, False, True)]
+    assert terminal("accounts", "administrator", "Ann Lee", "--no")[0] == 0
+    assert people() == [("Ann Lee", False, False, True)]
+
+    assert "has no members" in terminal("members", "shared")[1]
+    given = ("--add", "Ann Lee=reader", "--add", "Kim=owner")
+    members = terminal.json("members", "shared", *given)["members"]
+    assert members == {"Ann Lee": "reader", "Kim": "owner"}
+    code, _, err = terminal("members", "shared", "--add", "Zoe=boss")
+    assert code == 1 and "Write NAME=ROLE with one of reader" in err
+    code, _, err = terminal("members", "shared", "--remove", "Zoe")
+    assert code == 1 and "'Zoe' is not a member of shared" in err
+    assert terminal.json("members", "shared", "--remove", "Kim")["members"] == {"Ann Lee": "reader"}
+
+    assert terminal("accounts", "remove", "Ann Lee")[0] == 0
+    assert people() == []
+    _, journal, _ = terminal("accounts", "journal")
+    for row in csv.DictReader(journal.splitlines()):
+        assert "correct horse" not in str(row) and link.rpartition("=")[2] not in str(row)
+    assert journal.count("Ann Lee") >= 3
+    assert terminal.json("accounts", "verify")["sound"]

@@ -1,6 +1,5 @@
 """The one list of backbones, and finding one by its name or file."""
 
-import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from fewshot_lab.backbones.staged_backbone import SUFFIX, StagedBackbone, split_
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import expanded, while_unchanged
 from fewshot_lab.home import RUNS, home
+from fewshot_lab.words import did_you_mean
 
 EMBEDDED = (twin.NAME, f"{twin.DINO}{SUFFIX}", f"{embedded.NAME}{SUFFIX}")
 """Backbones that need no network and are cheap on a CPU, as they are compared on labels."""
@@ -112,8 +112,8 @@ def _close(name: str, names: Sequence[str]) -> str:
     """Return the end of a sentence: the closest names, of the same family where there are any."""
     family = re.split(r"[\d_.:-]", name.lower())[0]
     same = [other for other in names if len(family) > 2 and family in other.lower()]
-    close = difflib.get_close_matches(name, same or names, n=3, cutoff=0.0 if same else 0.4)
-    return f"; did you mean {' or '.join(close)}?" if close else "; 'backbones' lists them."
+    cutoff = 0.0 if same else 0.4
+    return did_you_mean(name, same or names, "; 'backbones' lists them.", cutoff=cutoff)
 
 
 def _runs() -> dict[str, Path]:

@@ -9,7 +9,7 @@ from fewshot_lab.classifiers.paper_batch import PAPER, paper_answers
 from fewshot_lab.classifiers.pool import Pool, View
 from fewshot_lab.classifiers.preparation import Preparation
 from fewshot_lab.classifiers.reduction import Reduction
-from fewshot_lab.classifiers.rows import Rows
+from fewshot_lab.classifiers.rows import Rows, evenly_spread
 from fewshot_lab.classifiers.soft_labels import SoftLabels, soft_labels
 from fewshot_lab.classifiers.subsets import subset_predictions
 from fewshot_lab.classifiers.threads import one_blas_thread

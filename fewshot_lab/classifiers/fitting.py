@@ -24,6 +24,7 @@ from fewshot_lab.classifiers.pool import Pool
 from fewshot_lab.classifiers.pooled_lda import FEW, IMAGES
 from fewshot_lab.classifiers.probability_maps import Map, Softmax
 from fewshot_lab.classifiers.recipe import Recipe
+from fewshot_lab.classifiers.rows import evenly_spread
 from fewshot_lab.classifiers.soft_labels import SoftLabels
 from fewshot_lab.classifiers.stage_choice import FINAL_ONLY, Reading, choose_reading
 from fewshot_lab.classifiers.svm import Sigmoid
@@ -229,8 +230,7 @@ def _spare(
     free = np.ones(n, dtype=bool) if apart is None else ~apart
     if rows is not None:
         free[rows] = False
-    spare = np.flatnonzero(free)
-    return spare[np.linspace(0, len(spare) - 1, min(len(spare), most)).astype(np.int64)]
+    return evenly_spread(np.flatnonzero(free), most)
 
 
 def _recipe(

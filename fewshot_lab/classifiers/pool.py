@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fewshot_lab.backbones import Parts
 from fewshot_lab.classifiers.preparation import Preparation
 from fewshot_lab.classifiers.reduction import Reduction
-from fewshot_lab.classifiers.rows import CHUNK, Rows
+from fewshot_lab.classifiers.rows import CHUNK, Rows, evenly_spread
 from fewshot_lab.classifiers.threads import one_blas_thread
 from fewshot_lab.classifiers.two_byte_rows import TwoByteRows
 
@@ -116,7 +116,7 @@ class Pool:
     def _make(self, components: int, levelled: bool) -> View:
         n = len(self)
         seen = np.arange(n) if self._learnt is None else self._learnt
-        some = seen[_spread(len(seen), LEARNT_FROM)]
+        some = evenly_spread(seen, LEARNT_FROM)
         prepare = Preparation.of(self.X, self.parts, levelled=levelled, rows=some)
         variance, rotation = self._axes(prepare, seen, components)
         kind = np.int16 if n > TWO_BYTES_FROM else np.float32
@@ -129,7 +129,7 @@ class Pool:
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return the mean square along the leading axes (p,), and the axes (d, p)."""
         n, large = len(seen), self.parts.dimensions > LARGE
-        rows = seen[_spread(n, SAMPLE_OF_LARGE if large else SAMPLE)]
+        rows = evenly_spread(seen, SAMPLE_OF_LARGE if large else SAMPLE)
         p = max(1, min(components, self.parts.dimensions, max(n, 1)))
         if large:
             return _leading_of(prepare(self.X[rows]), p)
@@ -216,11 +216,6 @@ def _readable(numbers: NDArray[Any]) -> Any:
 def _fill(out: Any, X: Rows, reduction: Reduction) -> None:
     for start in range(0, len(X), CHUNK):
         out[start : start + CHUNK] = reduction(X[start : start + CHUNK])
-
-
-def _spread(n: int, most: int) -> NDArray[np.int64]:
-    """Return at most so many of n rows, evenly spread."""
-    return np.linspace(0, n - 1, min(n, most)).astype(np.int64)
 
 
 def _leading(

@@ -27,6 +27,11 @@ class Rows(Protocol):
         """Return the embeddings of a slice, or of rows by number, as an array."""
 
 
+def evenly_spread(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """Return at most so many of some rows, evenly spread."""
+    return rows[np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(np.int64)]
+
+
 def by_blocks(answer: Callable[[NDArray[Any]], NDArray[Any]], X: Rows) -> NDArray[Any]:
     """Return what is answered of each row (n, ...), with some thousand of them at a time."""
     return by_rows(lambda at: answer(np.asarray(X[at])), len(X))

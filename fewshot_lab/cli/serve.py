@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -114,16 +114,19 @@ def serve(
     url = f"http://{host}:{port}"
     tell({"url": url, "home": str(home_folder())}, f"Projects in {home_folder()}.")
     sys.stdout.flush()
-    command = [
-        *(sys.executable, "-m", "streamlit", "run", str(script)),
-        *("--server.port", str(port), "--server.address", host),
-    ]
+    options = ["--server.port", str(port), "--server.address", host]
     if settings.secrets is not None:
-        command += ["--secrets.files", str(settings.secrets)]
+        options += ["--secrets.files", str(settings.secrets)]
     if allow_host:
         for name in ("localhost", "127.0.0.1", "::1", host, *allow_host):
-            command += ["--server.allowedHosts", name]
-    os.chdir(root)  # where Streamlit looks for .streamlit/config.toml
+            options += ["--server.allowedHosts", name]
+    _become_streamlit(script, options)
+
+
+def _become_streamlit(script: Path, options: list[str]) -> NoReturn:
+    """Run Streamlit in place of this process, or where that cannot be, beneath it."""
+    command = [sys.executable, "-m", "streamlit", "run", str(script), *options]
+    os.chdir(script.parent)  # where Streamlit looks for .streamlit/config.toml
     if os.name == "posix":
         if answer().as_json:
             os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # stdout holds the object alone

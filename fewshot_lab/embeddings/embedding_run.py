@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -19,7 +18,7 @@ from fewshot_lab.embeddings.pipelines import lanes, pipeline
 from fewshot_lab.embeddings.shard_writer import ShardWriter
 from fewshot_lab.embeddings.work_left import WrittenShards, claimed_chunks
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.files import write_atomically
+from fewshot_lab.files import read_json, write_json
 from fewshot_lab.processors import processors
 from fewshot_lab.progress import Progress, silent
 
@@ -143,11 +142,12 @@ def embed(
 def _write_manifest(folder: Path, backbone: Backbone) -> None:
     """Say whose embeddings these are, or refuse a folder that is another's."""
     path = folder / "manifest.json"
-    if path.is_file():
-        fingerprint = json.loads(path.read_text(encoding="utf-8")).get("fingerprint")
-        if fingerprint != backbone.fingerprint:
+    stored = read_json(path)
+    if stored is not None:
+        if stored.get("fingerprint") != backbone.fingerprint:
             raise FewshotLabError(
-                f"{folder} holds embeddings by another backbone ({fingerprint}); "
+                f"{folder} holds embeddings by another backbone "
+                f"({stored.get('fingerprint')}); "
                 "use another folder."
             )
         return
@@ -160,7 +160,7 @@ def _write_manifest(folder: Path, backbone: Backbone) -> None:
         "parts": backbone.parts.lengths,
         "preprocessing": card.preprocessing.to_dict(),
     }
-    write_atomically(path, json.dumps(manifest, indent=2).encode())
+    write_json(path, manifest)
 
 
 def _run(

@@ -120,13 +120,13 @@ def _copies(
     row: int, candidates: dict[int, int], pictures: Callable[[int], _Picture | None]
 ) -> list[int]:
     """Return which candidates (row to turning) the picture of a row is a copy of."""
-    mine = pictures(row)
-    theirs = {other: pictures(other) for other in candidates}
-    there = [other for other, picture in theirs.items() if picture is not None]
-    if mine is None or not there:
+    picture_of_row = pictures(row)
+    others = {other: pictures(other) for other in candidates}
+    there = [other for other, picture in others.items() if picture is not None]
+    if picture_of_row is None or not there:
         return []
-    spectra = np.stack([theirs[other].spectra for other in there])  # type: ignore[union-attr]
-    own = np.stack([mine.turned(candidates[other]) for other in there])
+    spectra = np.stack([others[other].spectra for other in there])  # type: ignore[union-attr]
+    own = np.stack([picture_of_row.turned(candidates[other]) for other in there])
     alike = dict(zip(there, _correlations(own, spectra).tolist(), strict=True))
     order = sorted(alike, key=lambda other: -alike[other])
     copies = [other for other in order if alike[other] >= COPY]

@@ -58,13 +58,13 @@ def is_heavy(spec: dict[str, Any]) -> bool:
 def uses(spec: dict[str, Any]) -> list[str]:
     """Return what a job needs for itself: GPUs by number, or this home's share of the CPU."""
     args = list(spec.get("args", ()))
-    asked = spec.get("device")
-    if asked is None and "--device" in args[:-1]:
-        asked = args[args.index("--device") + 1]
+    device = spec.get("device")
+    if device is None and "--device" in args[:-1]:
+        device = args[args.index("--device") + 1]
     visible = _gpus()
-    if asked == "cpu" or (asked is None and not visible):
+    if device == "cpu" or (device is None and not visible):
         return [f"cpu of {home().absolute()}"]
-    _, _, number = str(asked or "").partition(":")
+    _, _, number = str(device or "").partition(":")
     if number.isdecimal():
         chosen = visible[int(number) : int(number) + 1] or [number]
     else:

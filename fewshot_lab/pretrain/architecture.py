@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from fewshot_lab.backbones import SUFFIXES, cards, find, register_networks
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.files import expanded
 from fewshot_lab.pretrain.adapters import attention_blocks
+from fewshot_lab.words import did_you_mean
 
 if TYPE_CHECKING:
     from torch import nn
@@ -37,12 +37,9 @@ def architecture_of(backbone: str, start: str) -> str:
     if not start.startswith("run:") and not _is_file(start):
         known = [card.name for card in cards()]
         if start not in known and not start.startswith("timm:"):
-            close = difflib.get_close_matches(start, [*_STARTS, *known], n=2)
-            hint = f"; did you mean {' or '.join(close)}?" if close else ""
-            raise FewshotLabError(
-                f"There is no start {start!r}{hint or ':'}"
-                + ("" if hint else " take imagenet, scratch, a checkpoint file or a run.")
-            )
+            otherwise = ": take imagenet, scratch, a checkpoint file or a run."
+            hint = did_you_mean(start, [*_STARTS, *known], otherwise, cutoff=0.6)
+            raise FewshotLabError(f"There is no start {start!r}{hint}")
     return find(start).architecture
 
 

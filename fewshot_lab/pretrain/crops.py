@@ -90,13 +90,13 @@ def collate(items: list[Views]) -> Views:
 
 def coloured_views(batch: Views, part: int, recipe: Recipe, device: torch.device) -> list[Tensor]:
     """Return the coloured crops of a part of the batch: [globals, locals], views first."""
-    mine = {key: value.chunk(recipe.accumulate, 1)[part] for key, value in batch.items()}
-    crops = _cropped(mine, recipe, device) if recipe.device_views else mine
+    part_views = {key: value.chunk(recipe.accumulate, 1)[part] for key, value in batch.items()}
+    crops = _cropped(part_views, recipe, device) if recipe.device_views else part_views
     views = []
     for name, _, _ in _kinds(recipe):
         pixels = crops[name].flatten(0, 1).to(device, non_blocking=True)
         sigma = recipe.blur_sigma if name == "global" else recipe.blur_sigma_local
-        moved = coloured(pixels, mine[f"{name}_colours"].flatten(0, 1), sigma)
+        moved = coloured(pixels, part_views[f"{name}_colours"].flatten(0, 1), sigma)
         views.append(moved.contiguous(memory_format=torch.channels_last))
     return views
 

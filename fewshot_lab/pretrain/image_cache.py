@@ -120,14 +120,14 @@ def decode_images(
     identity = json.dumps([*kind, [(i.id, i.frame) for i in images]])
     digest = hashlib.sha256(identity.encode()).hexdigest()[:16]
     blocks = PixelBlocks(folder / digest, len(images), side)
-    mine = list(range(rank, blocks.count, world))
+    own_blocks = list(range(rank, blocks.count, world))
     # In any order: two runs that begin at once then seldom decode the same block.
-    random.Random(os.urandom(8)).shuffle(mine)
+    random.Random(os.urandom(8)).shuffle(own_blocks)
     reasons: dict[int, str] = {}
     failure: FewshotLabError | Stopped | None = None
     try:
         blocks.check_room()
-        for done, block in enumerate(mine):
+        for done, block in enumerate(own_blocks):
             progress("decoding", min(len(images), done * world * BLOCK), len(images))
             reasons |= blocks.decoded(
                 block, lambda row: _square(images[row], side, resize), again=again

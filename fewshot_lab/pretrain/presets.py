@@ -3,7 +3,6 @@
 The facts are in ``presets.toml``.
 """
 
-import difflib
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from fewshot_lab.errors import FewshotLabError
+from fewshot_lab.words import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,5 @@ def preset(modality: str) -> Preset:
     """
     if modality in PRESETS:
         return PRESETS[modality]
-    close = difflib.get_close_matches(modality, PRESETS, n=1, cutoff=0.4)
-    hint = f"; did you mean {close[0]!r}?" if close else f": take one of {', '.join(PRESETS)}."
+    hint = did_you_mean(modality, PRESETS, f": take one of {', '.join(PRESETS)}.")
     raise FewshotLabError(f"There is no modality {modality!r}{hint}")

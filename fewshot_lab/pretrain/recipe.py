@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -11,6 +10,7 @@ from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.pretrain.paper_recipe import paper_values
 from fewshot_lab.pretrain.recipe_defaults import choose_values
 from fewshot_lab.pretrain.recipe_fields import check, converted, value
+from fewshot_lab.words import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -176,8 +176,7 @@ class Recipe:
             values = dict.fromkeys(both, values["blur_probability"]) | values
         for name, given in values.items():
             if name not in names:
-                close = difflib.get_close_matches(name, names, n=1)
-                hint = f"; did you mean {close[0]!r}?" if close else "."
+                hint = did_you_mean(name, names, cutoff=0.6)
                 raise FewshotLabError(f"A recipe has no value {name!r}{hint}")
             taken[name] = converted(names[name], given)
         return cls(**taken)

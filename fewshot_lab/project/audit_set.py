@@ -66,12 +66,12 @@ class AuditSet(AuditDraws):
         labels = predictions.labels
         pool = labels.pool
         drawn = labels.audit & ~pool.away
-        given = [labels.labels.get(i) for i in pool.at(np.flatnonzero(drawn))]
-        kinds = [label.kind if label is not None else "" for label in given]
+        drawn_labels = [labels.labels.get(i) for i in pool.at(np.flatnonzero(drawn))]
+        kinds = [label.kind if label is not None else "" for label in drawn_labels]
         answered = drawn & (labels.named >= 0)
         counts = AuditCounts(
             pool=int((~pool.away).sum()),
-            drawn=len(given),
+            drawn=len(drawn_labels),
             labelled=int(answered.sum()),
             unsure=kinds.count("unsure"),
             rejected=kinds.count("reject"),
@@ -151,17 +151,17 @@ class AuditSet(AuditDraws):
     ) -> tuple[LeakCheck, NDArray[np.bool_]]:
         """Hold both sides against the groups; which tested rows leak (N,)."""
         pool, trained, groups = predictions.labels.pool, predictions.trained, predictions.groups
-        some = np.flatnonzero(trained | tested)
+        rows = np.flatnonzero(trained | tested)
         leaks, torn = check_sides(
-            None if groups is None else groups[some],
-            trained[some],
-            tested[some],
-            pool.at(some),
+            None if groups is None else groups[rows],
+            trained[rows],
+            tested[rows],
+            pool.at(rows),
             noun=self._project.splits.rule.noun,
-            pairs=_within(pool.apart, some, len(pool.ids)),
+            pairs=_within(pool.apart, rows, len(pool.ids)),
         )
         leaking = np.zeros(len(pool.ids), dtype=bool)
-        leaking[some[torn]] = True
+        leaking[rows[torn]] = True
         return leaks, leaking
 
     def _sizes(self, pool: PoolView, design: Sequence[Sequence[Stratum]]) -> dict[int, int]:

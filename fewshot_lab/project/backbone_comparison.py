@@ -139,9 +139,9 @@ def sentences(result: dict[str, Any]) -> list[str]:
     for name in [row["backbone"] for row in result["costs"][1:]]:
         rows = [d for d in result["differences"] if d["backbone"] == name]
         fewest, most = (f(rows, key=lambda d: d["shots"]) for f in (min, max))
-        mine = next((row for row in rows if row["shots"] == result.get("at_hand")), fewest)
+        at_hand = next((row for row in rows if row["shots"] == result.get("at_hand")), fewest)
         parts = []
-        for row in (mine, most):
+        for row in (at_hand, most):
             low, high = (100 * v for v in row["interval"])
             word = "better" if low > 0 else "worse" if high < 0 else "not told apart"
             parts.append(

@@ -160,7 +160,6 @@ def confounding_of(
     _, leaking = check_folds(groups, left.folds, training_ids, noun=noun, pairs=pairs)
     seen = np.flatnonzero(~np.isnan(left.probabilities[0, :, 0]) & ~leaking)
     ids = [training_ids[k] for k in seen.tolist()]
-    place = {image_id: row for row, image_id in enumerate(embeddings.ids)}
     finals = embeddings.parts.finals.dimensions
     names = class_names(project, fitted.class_ids)
     reports = []
@@ -173,7 +172,7 @@ def confounding_of(
             reports.append(unmeasured(column, str(error)))
             continue
         images = LabelledImages(
-            np.array([place[i] for i in ids], np.int64),
+            embeddings.rows(ids),
             embeddings.matrix(ids)[:, :finals],
             left.y[seen],
             left.probabilities[0, seen],

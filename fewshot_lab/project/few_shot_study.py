@@ -55,14 +55,14 @@ def nshot_of(
         keep=project.folder / "evaluations",
         progress=progress,
     )
-    kept = curve.classes
+    measured_classes = curve.classes
     return {
         "project": project.name,
         "labels": labels,
-        "images": sum(truth[i] in kept for i in ids),
+        "images": sum(truth[i] in measured_classes for i in ids),
         "protocol": asdict(protocol),
         "split": origin,
-        "published": recognise(kept, reference),
+        "published": recognise(measured_classes, reference),
         "at": time.time(),
         **as_known(project, ids, curve.to_dict()),
     }

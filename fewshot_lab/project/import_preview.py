@@ -123,7 +123,6 @@ def preview_import(
     slice_step: SliceStep | None = None,
     tiling: Tiling | None = None,
     clips: ClipSettings | None = None,
-    embedding: bool = True,
     progress: Progress = silent,
 ) -> ImportPreview:
     """Look at what an import would bring in; nothing is kept.
@@ -133,8 +132,6 @@ def preview_import(
     project : ProjectCore
     source, columns, slice_step, tiling, clips
         As for :meth:`fewshot_lab.project.Project.import_images`.
-    embedding : bool
-        Count the time for embedding, too, which loads the backbone.
     progress : Progress
 
     Raises
@@ -165,7 +162,7 @@ def preview_import(
         new_file = new_files(project)
         new = [each for each in candidates if new_file(each) is not None]
         plans = _clip_plans(candidates, clips or ClipSettings())
-        seconds = _seconds(project, new, plans, embedding=embedding)
+        seconds = _seconds(project, new, plans)
     chosen = Counter(str(each.meta.get(VOLUME, "")) for each in candidates)
     return ImportPreview(
         images=len(candidates),
@@ -186,19 +183,18 @@ def _clip_plans(candidates: Sequence[Candidate], settings: ClipSettings) -> list
 
 
 def _seconds(
-    project: ProjectCore, new: Sequence[Candidate], plans: Sequence[ClipPlan], *, embedding: bool
+    project: ProjectCore, new: Sequence[Candidate], plans: Sequence[ClipPlan]
 ) -> float | None:
     """Return how long what is new takes: clips by their facts, all else by a sample."""
     of_clips = {plan.file for plan in plans}
     others = [each for each in new if each.file not in of_clips]
-    each = _seconds_each(project, others, embedding=embedding)
+    each = _seconds_each(project, others)
     seconds = None if each is None else each * len(others)
     frames = {candidate.file for candidate in new}
     if moving := [plan for plan in plans if plan.taken and plan.file in frames]:
-        one = seconds_to_embed(project) if embedding else 0.0
-        seconds = (seconds or 0.0) + sum(
-            plan.seconds + (plan.seconds_to_embed(one) if embedding else 0) for plan in moving
-        )
+        one = seconds_to_embed(project)
+        seconds = seconds or 0.0
+        seconds += sum(plan.seconds + plan.seconds_to_embed(one) for plan in moving)
     return seconds
 
 
@@ -218,7 +214,7 @@ def seconds_per_tile(project: ProjectCore, slide: FoundSlide, tiling: Tiling) ->
 
     with tempfile.TemporaryDirectory() as folder:
         _, tiles = tile_candidates(slide.name, slide.file, tiling, Path(folder))
-        return _seconds_each(project, list(tiles), embedding=True)
+        return _seconds_each(project, list(tiles))
 
 
 def seconds_to_embed(project: ProjectCore) -> float:
@@ -247,16 +243,12 @@ def _previewed(volume: Volume, chosen: int) -> PreviewedVolume:
     return PreviewedVolume(volume.path, len(volume.slices), chosen, spacing, volume.notes)
 
 
-def _seconds_each(
-    project: ProjectCore, candidates: Sequence[Candidate], *, embedding: bool
-) -> float | None:
+def _seconds_each(project: ProjectCore, candidates: Sequence[Candidate]) -> float | None:
     sample = candidates[:: max(1, len(candidates) // SAMPLE)][:SAMPLE]
     began = time.monotonic()
     read = [item for item in examine(sample) if isinstance(item, ExaminedImage)]
     if not read:
         return None
     each = (time.monotonic() - began) / len(read)
-    if embedding:
-        items = {i.id: ImageItem(i.id, i.candidate.file, i.candidate.frame) for i in read}
-        each += _embedding_seconds(project, list(items.values()))
-    return each
+    items = {i.id: ImageItem(i.id, i.candidate.file, i.candidate.frame) for i in read}
+    return each + _embedding_seconds(project, list(items.values()))

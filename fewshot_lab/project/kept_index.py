@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 from numpy.typing import NDArray
 
-from fewshot_lab.classifiers import Pool, Reduction
+from fewshot_lab.classifiers import Pool, Reduction, evenly_spread
 from fewshot_lab.embeddings import StoredIndex, alone, build_part
 from fewshot_lab.files import write_atomically
 from fewshot_lab.progress import Progress, silent
@@ -85,8 +85,7 @@ class KeptIndex:
 
     def _learn(self) -> Reduction:
         rows = np.array([k for k, i in enumerate(self._ids) if i not in self._apart], np.int64)
-        rows = rows[np.linspace(0, len(rows) - 1, min(len(rows), SAMPLE)).astype(int)]
-        X = self._embeddings.vectors()[rows]
+        X = self._embeddings.vectors()[evenly_spread(rows, SAMPLE)]
         return Pool(X, parts=self._embeddings.parts).view.reduction
 
     @property

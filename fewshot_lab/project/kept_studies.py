@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
-from fewshot_lab.files import read_json, write_atomically
+from fewshot_lab.files import read_json, write_json
 
 if TYPE_CHECKING:
     from fewshot_lab.project.training import ProjectCore
@@ -13,9 +12,7 @@ if TYPE_CHECKING:
 
 def remember(project: ProjectCore, name: str, result: dict[str, Any]) -> None:
     """Write the newest result where the page finds it."""
-    folder = project.folder / "evaluations"
-    folder.mkdir(exist_ok=True)
-    write_atomically(folder / f"{name}.json", json.dumps(result, ensure_ascii=False).encode())
+    write_json(project.folder / "evaluations" / f"{name}.json", result)
 
 
 def newest(project: ProjectCore, name: str) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fewshot_lab.classifiers import evenly_spread
 from fewshot_lab.evaluation import (
     NEAR,
     PoolProbabilities,
@@ -195,12 +196,11 @@ def _likeness(
     unlike = np.zeros(len(others), dtype=bool)
     if not share:
         return _Likeness(unlike)
-    mine = project.require_embeddings().matrix(training_ids)
+    labelled = project.require_embeddings().matrix(training_ids)
     # Nor is a reference test set looked at.
     fresh = np.array([i not in labels.labels for i in others], bool) & ~labels.pool.away
-    some = np.flatnonzero(fresh)
-    some = some[np.linspace(0, len(some) - 1, min(len(some), SAMPLE)).astype(np.int64)]
-    reference = make_reference(project.pool.prepare, mine, X.at(some), share=share * NEAR)
+    fresh_rows = evenly_spread(np.flatnonzero(fresh), SAMPLE)
+    reference = make_reference(project.pool.prepare, labelled, X.at(fresh_rows), share=share * NEAR)
     similarity = None
     if reference is not None and len(others):
         similarity = nearest(reference, X, give_way)

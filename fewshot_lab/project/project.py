@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from fewshot_lab.errors import FewshotLabError, NoProject, Stopped, as_sentence
-from fewshot_lab.files import write_atomically
+from fewshot_lab.files import write_json
 from fewshot_lab.home import MARKER
 from fewshot_lab.progress import Progress, silent
 from fewshot_lab.project.base import CLIPS
@@ -211,8 +210,8 @@ class Project(ProjectCore):
             store.set("created", created)
             if backbone is not None:
                 store.set("backbone", backbone)
-            marker = json.dumps({"name": name, "id": project_id, "created": created}, indent=1)
-            write_atomically(folder / MARKER, marker.encode())
+            marker = {"name": name, "id": project_id, "created": created}
+            write_json(folder / MARKER, marker)
         except BaseException:
             # Half a project would keep its name from being used.
             if store is not None:

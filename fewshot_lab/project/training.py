@@ -152,8 +152,7 @@ class ProjectCore(EmbeddedProject):
             )
         pool = self.pool
         embedded = self.require_embeddings().ids
-        place = {image_id: row for row, image_id in enumerate(embedded)}
-        rows = np.array([place[image_id] for image_id in training.ids], dtype=np.int64)
+        rows = self.require_embeddings().rows(training.ids)
         test = self.splits.held_out(())
         apart = np.array([image_id in test for image_id in embedded[: len(pool)]], dtype=bool)
         inside = bool(rows.max() < len(pool))

@@ -101,6 +101,4 @@ def _labels(project: ProjectCore) -> tuple[str, list[int]]:
 
 
 def _file(project: ProjectCore, fingerprint: str) -> Path:
-    folder = project.folder / "trials"
-    folder.mkdir(exist_ok=True)
-    return folder / f"{fingerprint}.json"
+    return project.folder / "trials" / f"{fingerprint}.json"

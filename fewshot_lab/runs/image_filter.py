@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from fewshot_lab.errors import FewshotLabError
-from fewshot_lab.words import first_few
+from fewshot_lab.words import did_you_mean, first_few
 
 if TYPE_CHECKING:
     from fewshot_lab.project import ProjectCore
@@ -71,11 +70,9 @@ def _pair(condition: str, columns: dict[str, list[str]]) -> tuple[str, str]:
 
 
 def _hint(wanted: str, there: Sequence[str] | dict[str, list[str]]) -> str:
-    close = difflib.get_close_matches(wanted, list(there), n=3)
-    if close:
-        return f"; did you mean {' or '.join(close)}?"
     are = "is" if len(there) == 1 else "are"
-    return f": there {are} {first_few(list(there), _NAMED)}." if there else "."
+    all_there = f": there {are} {first_few(list(there), _NAMED)}." if there else "."
+    return did_you_mean(wanted, there, all_there, cutoff=0.6)
 
 
 def cells_of(row: Any) -> dict[str, str]:

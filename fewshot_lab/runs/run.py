@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from fewshot_lab.pretrain import (
 from fewshot_lab.runs.rank_notes import first_ending, forget_endings
 from fewshot_lab.runs.run_folder import IMAGES, new_folder, read_images, write_images
 from fewshot_lab.runs.squeue import SUBMITTED, cancel_queued, in_queue, launch_error, queue_state
+from fewshot_lab.words import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -286,9 +286,5 @@ def find_run(name: str) -> Run:
     runs = {run.name: run for run in list_runs()}
     if name in runs:
         return runs[name]
-    close = difflib.get_close_matches(name, runs, n=3, cutoff=0.4)
-    if close:
-        hint = f"; did you mean {' or '.join(close)}?"
-    else:
-        hint = "." if runs else ": there are none yet."
-    raise FewshotLabError(f"There is no run {name!r}{hint}")
+    otherwise = "." if runs else ": there are none yet."
+    raise FewshotLabError(f"There is no run {name!r}{did_you_mean(name, runs, otherwise)}")

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, select, update
@@ -28,7 +27,7 @@ class ImageImport:
         on; the old picture keeps its labels.
         """
         if not records:
-            return AddReport([], [], 0, [])
+            return AddReport()
         with self._database.write() as connection:
             batch = _Batch(connection, records)
             for record in records:
@@ -36,7 +35,7 @@ class ImageImport:
             batch.store()
             for paths in chunks(list({record.path for record in records})):
                 connection.execute(delete(refused).where(refused.c.path.in_(paths)))
-        return replace(batch.report, unchanged=batch.unchanged)
+        return batch.report
 
     def add_refused(self, rows: Sequence[tuple[str, str]]) -> None:
         """Note files that could not be read, with the reason."""
@@ -113,8 +112,7 @@ class _Batch:
     """Records of one import, sorted into what is new and what changes."""
 
     def __init__(self, connection: Connection, records: Sequence[NewImage]):
-        self.report = AddReport([], [], 0, [])
-        self.unchanged = 0
+        self.report = AddReport()
         self._connection = connection
         self._images = _known_images(connection, [record.id for record in records])
         self._files = _known_files(connection, [r.source or r.file for r in records])
@@ -170,7 +168,7 @@ class _Batch:
             if (earlier["bytes"], earlier["mtime_ns"]) != (record.bytes, record.mtime_ns):
                 # Touched, or written again with the same pixels.
                 self._update(earlier, bytes=record.bytes, mtime_ns=record.mtime_ns)
-            self.unchanged += 1
+            self.report.unchanged += 1
             return False
         if earlier is not None:
             self._update(earlier, replaced=1)

@@ -47,7 +47,7 @@ class NewImage:
     source_frame: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass
 class AddReport:
     """What :meth:`Store.add_images` did.
 
@@ -63,10 +63,10 @@ class AddReport:
         Files whose reference label contradicts the one stored; the stored one stands.
     """
 
-    added: list[str]
-    duplicates: list[tuple[str, str]]
-    unchanged: int
-    conflicts: list[tuple[str, str]]
+    added: list[str] = field(default_factory=list)
+    duplicates: list[tuple[str, str]] = field(default_factory=list)
+    unchanged: int = 0
+    conflicts: list[tuple[str, str]] = field(default_factory=list)
 
 
 class ImageRow(NamedTuple):

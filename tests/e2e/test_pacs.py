@@ -15,8 +15,13 @@ pytestmark = [pytest.mark.orthanc, pytest.mark.exhaustive]
 
 
 @pytest.fixture
-def named_pacs(orthanc: Orthanc, stored: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    """Name Orthanc in the environment of the server that starts after this."""
+def named_pacs(
+    orthanc: Orthanc,  # noqa: F811
+    stored: list[Path],  # noqa: F811
+    own_home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Name Orthanc in the environment of a server of its own, which starts after this."""
     monkeypatch.setenv("FEWSHOT_LAB_PACS_URL", orthanc.url)
     monkeypatch.setenv("FEWSHOT_LAB_PACS_TOKEN", TOKEN)
 

@@ -64,7 +64,7 @@ def test_without_a_compiler_nothing_is_compiled(make_run, monkeypatch):
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"prototype": 3}, "no value 'prototype'; did you mean 'prototypes'"),
+        ({"prototype": 3}, "no value 'prototype'; did you mean prototypes"),
         ({"steps": "many"}, "steps is 'many' but must be a whole number"),
         ({"batch_size": 1}, "batch_size is 1 but must be at least 2"),
         ({"global_scale_low": 0.9, "global_scale_high": 0.5}, "above global_scale_high"),

@@ -88,7 +88,7 @@ def test_what_could_not_be_made_leaves_its_name_free(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(project_file, "write_atomically", full)
+        patched.setattr(project_file, "write_json", full)
         with pytest.raises(OSError, match="No space left"):
             Project.create("new", home=tmp_path)
     with pytest.raises(FewshotLabError, match="no backbone 'nothing'"):

@@ -107,7 +107,7 @@ def test_what_an_import_would_bring_is_said_before(project, tmp_path):
     write_series(tmp_path / "ct", [0, 2, 4, 6, 12, 14])
     write_series(tmp_path / "scout", [0], ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
     (tmp_path / "bad.dcm").write_bytes(b"no")
-    preview = preview_import(project, tmp_path, slice_step=SliceStep(2), embedding=False)
+    preview = preview_import(project, tmp_path, slice_step=SliceStep(2))
     assert (preview.images, preview.skipped, preview.localizers) == (3, 3, 1)
     [volume] = preview.volumes
     assert (volume.slices, volume.chosen, volume.spacing) == (6, 3, 2.0)

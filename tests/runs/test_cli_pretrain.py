@@ -150,7 +150,7 @@ def test_ctrl_c_stores_the_step_and_resume_goes_on(
     ("arguments", "words"),
     [
         (["--batch-size", "64"], "There are 48 images, fewer than a batch of 64"),
-        (["--set", "prototype=3"], "did you mean 'prototypes'"),
+        (["--set", "prototype=3"], "did you mean prototypes"),
         (["--backbone", "vit_tyny"], "no backbone 'vit_tyny'"),
         (["--start", "nobody"], "no start 'nobody'"),
         (["--modality", "microscopy"], "did you mean"),

@@ -1,5 +1,6 @@
 """Classes: named once, never mixed up."""
 
+import numpy as np
 import pytest
 
 from fewshot_lab.errors import FewshotLabError
@@ -151,6 +152,9 @@ def luminance(colour: str) -> float:
 def test_default_colours_are_all_different_and_seen_on_light_and_dark() -> None:
     colours = [colour_for(n) for n in range(60)]
     assert len(set(colours)) == 60
+    lab = np.array([_lab(colour) for colour in colours])
+    for n in range(len(FIRST_EIGHT), 60):
+        assert np.linalg.norm(lab[:n] - lab[n], axis=1).min() >= 16, colours[n]
     for colour in colours:
         for ground in ("#FFFFFF", "#161C20"):
             light, dark = sorted(map(luminance, (colour, ground)), reverse=True)

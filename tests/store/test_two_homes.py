@@ -64,7 +64,7 @@ def test_a_project_that_could_not_be_made_leaves_no_schema(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("fewshot_lab.project.project.write_atomically", full)
+    monkeypatch.setattr("fewshot_lab.project.project.write_json", full)
     with pytest.raises(OSError):
         Project.create("blood", home=tmp_path)
     assert not (tmp_path / "blood").exists()

@@ -1,10 +1,8 @@
 """The levels of a slide, whatever its format: OpenSlide, and tifffile for what it does not read."""
 
-from collections import OrderedDict
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
-from threading import Lock
 from typing import Any, Protocol
 
 from PIL import Image
@@ -182,32 +180,13 @@ def open_slide(path: Path) -> SlideReader:
         raise UnreadableImage("The slide is not there.") from None
     except OSError as error:
         raise UnreadableImage(f"The slide cannot be read: {error.strerror}.") from None
-    return _open_slides.get(path, (status.st_size, status.st_mtime_ns))
+    return _opened(path, (status.st_size, status.st_mtime_ns))
 
 
-class _OpenSlides:
-    """The slides that were used last; one that fell out closes when its last reader is done."""
-
-    def __init__(self) -> None:
-        self._slides: OrderedDict[Path, tuple[tuple[int, int], SlideReader]] = OrderedDict()
-        self._lock = Lock()
-
-    def get(self, path: Path, version: tuple[int, int]) -> SlideReader:
-        with self._lock:
-            known = self._slides.get(path)
-            if known is None or known[0] != version:
-                self._slides[path] = known = (version, SlideReader(path, _pixels_of(path)))
-            self._slides.move_to_end(path)
-            while len(self._slides) > KEPT_OPEN:
-                self._slides.popitem(last=False)
-            return known[1]
-
-    def forget(self, path: Path) -> None:
-        with self._lock:
-            self._slides.pop(path, None)
-
-
-_open_slides = _OpenSlides()
+@lru_cache(KEPT_OPEN)
+def _opened(path: Path, version: tuple[int, int]) -> SlideReader:
+    """Open a version of a slide; one that falls out closes when its last reader is done."""
+    return SlideReader(path, _pixels_of(path))
 
 
 def _pixels_of(path: Path) -> _Pixels:
@@ -243,7 +222,6 @@ class _OpenSlidePixels:
     def __init__(self, path: Path):
         openslide, shared = _openslide()
         self._errors = openslide.OpenSlideError
-        self._path = path
         try:
             self._slide = openslide.OpenSlide(path)
         except openslide.OpenSlideUnsupportedFormatError as error:
@@ -270,7 +248,7 @@ class _OpenSlidePixels:
                 (round(x * down), round(y * down)), level, (width, height)
             )
         except self._errors as error:
-            _open_slides.forget(self._path)  # after an error OpenSlide repeats it for every place
+            _opened.cache_clear()  # after an error OpenSlide repeats it for every place
             raise UnreadableImage(_damaged(error)) from error
         canvas = Image.new("RGB", part.size, WHITE)
         canvas.paste(part, mask=part.getchannel("A"))

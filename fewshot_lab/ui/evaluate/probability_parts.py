@@ -34,7 +34,7 @@ def keep(project: Project, settings: "Settings", **values: object) -> None:
     new = {**settings.to_dict(), **values}
     if new != settings.to_dict():
         keep_settings(project, new)
-        st.rerun(scope="fragment")
+        st.rerun()  # not of the fragment alone: that fails where the whole page runs
 
 
 def class_rows(
