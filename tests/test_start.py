@@ -3,6 +3,7 @@
 import os
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -82,8 +83,9 @@ def test_an_installation_that_failed_is_done_again(clone):
 
 def test_an_environment_whose_making_was_interrupted_is_made_again(clone):
     python = start.environment("requirements.txt")
-    for part in list((clone / ".venv").rglob("site-packages/pip*")):
-        part.rename(part.with_name("half-" + part.name))
+    packages = next((clone / ".venv").rglob("site-packages"))
+    for unwritten in [*packages.glob("pip-*"), packages / "pip" / "_internal"]:
+        shutil.rmtree(unwritten)
     (clone / "requirements.txt").write_text("# something else\n")
     assert start.environment("requirements.txt") == python
     assert not subprocess.run([str(python), "-m", "pip", "--version"]).returncode
