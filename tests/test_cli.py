@@ -74,6 +74,18 @@ def module(*arguments: object, **options: object) -> subprocess.Popen[str]:
     )
 
 
+def test_a_wrong_backbone_is_refused_before_any_image_comes_in(terminal, home, cells):
+    terminal("create", "blood")
+    for options, sentence in (
+        (["--prepare", "--backbone", "nope"], "'nope'"),
+        (["--backbone", "efficientnet-lite0-dino"], "give --prepare"),
+    ):
+        code, _, err = terminal("import", "blood", cells, *options)
+        assert code == 1 and sentence in err
+    with Project.open("blood", home=home) as project:
+        assert list(project.store.ids()) == []
+
+
 @pytest.mark.slow
 def test_from_a_folder_to_predictions(terminal, home, cells, tmp_path):
     """The lines of the manual, in order."""

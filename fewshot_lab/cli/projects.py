@@ -132,8 +132,13 @@ def import_(
     Files that cannot be read are listed; the exit status is 1 where there is no other. Whole slides
     come in as tiles; ``slides tissue`` shows them first.
     """
+    from fewshot_lab.backbones import find
     from fewshot_lab.images import SliceStep
 
+    if backbone is not None:
+        if not prepare:
+            raise FewshotLabError("--backbone says what embeds: give --prepare with it.")
+        find(backbone)  # an unknown one is refused before any image comes in
     step = SliceStep.parse(slices)
     clips, tiling = clip_options.settings(), tiling_options.tiling()
     heavy = in_turn(project, now=now) if prepare and not dry_run else None
