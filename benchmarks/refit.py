@@ -29,9 +29,11 @@ from pathlib import Path
 import numpy as np
 from _embeddings import balanced_accuracy, embeddings, mean_and_half, split
 
-from fewshot_lab.backbones import Parts, default_name, find
+from fewshot_lab.backbones import default_name, find
 from fewshot_lab.classifiers import TITLES, Pool, fit, one_blas_thread, paper_answers
 from fewshot_lab.classifiers.paper_classifiers import fit_paper, fit_quietly, published
+from fewshot_lab.embeddings.batches import Batch
+from fewshot_lab.embeddings.shard_writer import ShardWriter
 from fewshot_lab.evaluation import cross_validation, suspects
 from fewshot_lab.live import LiveSession, Snapshot
 from fewshot_lab.project import Project
@@ -46,56 +48,23 @@ def draw(rows: np.ndarray, y: np.ndarray, n: int) -> np.ndarray:
     return np.concatenate([rows[y[rows] == k][:n] for k in np.unique(y)])
 
 
-class Shelf:
-    """Embeddings held in memory, as a project's are on disk."""
-
-    fingerprint = "benchmark"
-
-    def __init__(self, X: np.ndarray, parts: Parts):
-        self.X, self.parts = X, parts
-        self.ids = [f"{row:020x}" for row in range(len(X))]
-
-    def matrix(self, ids: list[str] | None = None) -> np.ndarray:
-        return self.X if ids is None else self.X[[int(i, 16) for i in ids]]
-
-
-class Desk(Project):
-    """A project with its real store, on given embeddings."""
-
-    shelf: Shelf
-
-    @property
-    def embeddings(self) -> Shelf:
-        return self.shelf
-
-
 class Labels:
     """Somebody who labels, and waits for what follows."""
 
-    def __init__(self, X: np.ndarray, parts: Parts, names: list[str], home: Path):
-        Desk.shelf = Shelf(X, parts)
-        self.project = Desk.create("benchmark", home=home)
+    def __init__(self, X: np.ndarray, names: list[str], home: Path, backbone: str):
+        self.project = Project.create("benchmark", home=home, backbone=backbone)
         self.store = self.project.store
+        self.ids = [f"{row:020x}" for row in range(len(X))]
         self.store.add_images(
-            [
-                NewImage(
-                    id=i,
-                    path=i,
-                    file=i,
-                    frame=0,
-                    width=1,
-                    height=1,
-                    bytes=1,
-                    mtime_ns=1,
-                    reference=None,
-                    group=None,
-                    meta={},
-                    source=i,
-                    source_frame=0,
-                )
-                for i in Desk.shelf.ids
-            ]
+            [NewImage(i, i, i, 0, 1, 1, 1, 1, source=i, source_frame=0) for i in self.ids]
         )
+        batch = Batch(self.ids, X)
+        batch.statistics = np.zeros((len(X), 12), np.float16)
+        folder = self.project.embedding_folder
+        folder.mkdir(parents=True)
+        writer = ShardWriter(folder, self.project.backbone, "float32", len(X))
+        writer.add(batch)
+        writer.write()
         self.store.set("audit_share", 0)
         self.classes = [self.store.add_class(name, annotator="benchmark") for name in names]
         self.session = LiveSession.of(self.project)
@@ -110,7 +79,7 @@ class Labels:
                 annotator="benchmark",
                 kind="class",
                 class_id=self.classes[k],
-                image_ids=[Desk.shelf.ids[r] for r in rows],
+                image_ids=[self.ids[r] for r in rows],
                 view="grid",
                 strategy=None,
                 shown=None,
@@ -153,10 +122,12 @@ def timed(work: Callable[[], None], repeats: int) -> tuple[float, float]:
     return float(np.median(wall)), float(np.median(cpu))
 
 
-def speed(pools: list[int], shots: tuple[int, ...], paper_shots: tuple[int, ...]) -> None:
-    images = embeddings("pbc8")
-    X, y, classes, parts = images.X, images.y, images.classes, images.parts
-    finals = parts.finals.dimensions
+def speed(
+    pools: list[int], shots: tuple[int, ...], paper_shots: tuple[int, ...], backbone: str
+) -> None:
+    images = embeddings("pbc8", find(backbone))
+    X, y, classes = images.X, images.y, images.classes
+    finals = images.parts.finals.dimensions
     print("\nSPEED, pbc8: 8 classes; seconds (CPU seconds in brackets)")
     print(
         f"{'pool':>7} {'labels':>7} {'pool once':>16} {'refit':>16} {'paper':>16} {'ratio':>14} "
@@ -172,10 +143,10 @@ def speed(pools: list[int], shots: tuple[int, ...], paper_shots: tuple[int, ...]
             moved[:, :finals] = np.maximum(moved[:, :finals], 0)
             XX = np.concatenate([X, moved])
             yy = np.concatenate([y, y[again]])
-        once = timed(lambda XX=XX: Pool(XX, parts=parts).levelled, 1)
+        once = timed(lambda XX=XX: Pool(XX, parts=images.parts).levelled, 1)
         order = rng.permutation(len(X))
         with tempfile.TemporaryDirectory() as home:
-            labels = Labels(XX, parts, classes, Path(home))
+            labels = Labels(XX, classes, Path(home), backbone)
             for n in shots:
                 rows = draw(order, y, n)
                 for k in range(len(classes)):
@@ -293,7 +264,7 @@ def main() -> None:
     print(", ".join(f"{name}: {title}" for name, title in TITLES.items()))
     if not options.no_speed:
         compared = options.shots if options.paper_shots is None else options.paper_shots
-        speed(options.pools, tuple(options.shots), tuple(compared))
+        speed(options.pools, tuple(options.shots), tuple(compared), options.backbone)
     if not options.no_accuracy:
         with one_blas_thread():
             accuracy(

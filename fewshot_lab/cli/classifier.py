@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from fewshot_lab.acting import system_user
 from fewshot_lab.cli.options import CsvOut, NoMark, ProjectName, app, open_project, option
 from fewshot_lab.cli.reporting import progress, tell, tell_table
 from fewshot_lab.words import plural, share_of
@@ -105,7 +106,7 @@ def export(
             zip=zip,
             force=force,
             licence_accepted=licence_accepted,
-            accepted_by=_user() if accepted_by is None else accepted_by,
+            accepted_by=system_user() if accepted_by is None else accepted_by,
             file_names=file_names,
             progress=report,
         )
@@ -117,16 +118,6 @@ def export(
             f"{done.max_difference:.1g} on {plural(done.n_images, 'stored image')}."
         )
         tell(result, f"{text} {done.note}".strip())
-
-
-def _user() -> str:
-    """Return the name of the operating system's user, empty where there is none."""
-    from getpass import getuser
-
-    try:
-        return getuser()
-    except (OSError, KeyError):
-        return ""
 
 
 @app.command()
