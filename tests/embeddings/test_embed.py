@@ -333,7 +333,7 @@ def test_the_folder_is_not_read_anew_for_every_piece(
     written = work_left.WrittenShards(tmp_path)
     about = {"fingerprint": "f" * 16, "dtype": "float32"}
     with Claims(tmp_path) as claims:
-        for piece in work_left.claimed_chunks(items, written, claims, False):
+        for piece in work_left.claimed_chunks(items, written, claims):
             vectors = np.zeros((len(piece), 4), np.float16)
             write_shard(tmp_path, [item.id for item in piece], vectors, [], **about)
     assert len(list(tmp_path.glob("*.safetensors"))) == 400

@@ -90,7 +90,7 @@ def test_a_process_has_its_share_of_the_processors(monkeypatch):
 
 def test_processes_on_one_machine_keep_to_processors_of_their_own(monkeypatch):
     monkeypatch.delenv("SLURM_PROCID", raising=False)
-    monkeypatch.setattr("fewshot_lab.processors._kept_to_share", False)
+    monkeypatch.setattr("fewshot_lab.processors._on_own_cores", False)
     monkeypatch.setattr("sys.platform", "linux")
     allowed = {1, *range(4, 12)}  # 9, of which each of 4 gets two
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(allowed), raising=False)
