@@ -36,7 +36,8 @@ def show(project: Project, *, busy: bool, use: Callable[[Project, str], None]) -
         better = comparison["better"] if comparison else None
         if better and st.button("Switch to it", type="primary", key="fl-better", disabled=busy):
             use(project, better)
-        if st.button(label, key="fl-compare-labels", disabled=busy):
+        no_images = images_to_compare(project) == 0
+        if st.button(label, key="fl-compare-labels", disabled=busy or no_images):
             work.start(project, VERB)
             st.rerun()
 

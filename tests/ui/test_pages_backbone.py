@@ -73,6 +73,9 @@ def test_the_comparison_is_drawn_and_can_be_started(
     project = Project.create("blood")
     app = open_app("backbone.py", "blood")
     assert "switches nothing" in words(app)
+    assert app.button(key="fl-compare-labels").disabled  # no image yet
+    Image.new("RGB", (8, 8)).save(home / "one.png")
+    project.import_images([home / "one.png"])
     remember(project, "better_backbone", found(project))
     app = open_app("backbone.py", "blood")
     assert "+4.0 points (1.0 to 7.0)" in words(app) and "takes about 9 min" in words(app)
