@@ -171,7 +171,7 @@ def render(run: Run, options: SlurmOptions) -> str:
         name=run.name,
         folder=run.folder,
         options=options,
-        asked={
+        resources={
             "cpus-per-task": cpus_of_process(options, run.recipe.workers),
             "gpus-per-node": options.gpus,
             "partition": options.partition,

@@ -10,7 +10,7 @@ from fewshot_lab.classifiers import Pool
 from fewshot_lab.errors import FewshotLabError
 from fewshot_lab.sampling.chooser import Chooser, Suggestion, between
 from fewshot_lab.sampling.gaps import Confounder
-from fewshot_lab.sampling.suggestions import BATCH, looked_at, mixed
+from fewshot_lab.sampling.suggestions import BATCH, candidate_rows, mixed
 
 Float = NDArray[np.floating[Any]]
 
@@ -91,7 +91,7 @@ def suggest_by(
             f"{strategy!r} is not a strategy: choose one of {', '.join(STRATEGIES)}."
         )
     if strategy in ("mixed", "cover", GAPS):
-        free = looked_at(eligible & (labelled < 0), seed)
+        free = candidate_rows(eligible & (labelled < 0), seed)
         chooser = Chooser(pool, labelled >= 0, free, groups, quota=max(1, round(n / 8)))
         p = None if strategy == "cover" else probabilities
         gaps = confounders if strategy == GAPS else ()

@@ -61,15 +61,15 @@ def mixed(
     return picks
 
 
-def looked_at(eligible: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
+def candidate_rows(eligible: NDArray[np.bool_], seed: int) -> NDArray[np.bool_]:
     """Return at most about :data:`LOOKED_AT` of the eligible, evenly spread; others next time."""
     rows = np.flatnonzero(eligible)
     step = -(-len(rows) // LOOKED_AT)
     if step <= 1:
         return eligible
-    some = np.zeros_like(eligible)
-    some[rows[seed % step :: step]] = True
-    return some
+    candidates = np.zeros_like(eligible)
+    candidates[rows[seed % step :: step]] = True
+    return candidates
 
 
 def _rare(

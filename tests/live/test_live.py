@@ -22,14 +22,7 @@ N, K, D = 240, 3, 32
 def images(n, start=0, group=None, meta=None, reference=None):
     return [
         NewImage(
-            id=f"{i:020x}",
-            path=f"{i}.png",
-            file=f"{i}.png",
-            frame=0,
-            width=8,
-            height=8,
-            bytes=1,
-            mtime_ns=1,
+            *(f"{i:020x}", f"{i}.png", f"{i}.png", 0, 8, 8, 1, 1),
             reference=None if reference is None else reference[i - start],
             group=None if group is None else group(i),
             meta={} if meta is None else meta(i),

@@ -48,14 +48,7 @@ def project(home):
     made.store.add_images(
         [
             NewImage(
-                id=ident(i),
-                path=f"site{i % 2}/P{i // 8:02d}_{i}.png",
-                file=f"{i}.png",
-                frame=0,
-                width=8,
-                height=8,
-                bytes=1,
-                mtime_ns=1,
+                *(ident(i), f"site{i % 2}/P{i // 8:02d}_{i}.png", f"{i}.png", 0, 8, 8, 1, 1),
                 meta={"split": "test" if i >= 112 else "train"},
             )
             for i in range(N)

@@ -36,14 +36,7 @@ def project(home):
         made.store.add_images(
             [
                 NewImage(
-                    id=ident(i),
-                    path=f"P{i // PATIENT:02d}_{i}.png",
-                    file=f"{i}.png",
-                    frame=0,
-                    width=8,
-                    height=8,
-                    bytes=1,
-                    mtime_ns=1,
+                    *(ident(i), f"P{i // PATIENT:02d}_{i}.png", f"{i}.png", 0, 8, 8, 1, 1),
                     meta={"split": "test" if i >= N - 2 * PATIENT else "train"},
                 )
                 for i in range(N)

@@ -1,13 +1,17 @@
 """The app's pages, run without a browser."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 from streamlit.testing.v1 import AppTest
+
+from fewshot_lab.live import LiveSession
+from fewshot_lab.project import Project
 
 MAIN = Path(__file__).resolve().parents[2] / "fewshot_lab" / "ui" / "main.py"
 
@@ -46,6 +50,17 @@ def pictures(tmp_path: Path) -> Path:
     (folder / "round" / "empty.png").touch()
     (folder / "square" / "text.jpg").write_text("not a picture")
     return folder
+
+
+@contextmanager
+def fitted_session(project: Project) -> Iterator[LiveSession]:
+    """Yield the session of a project, once it has a classifier and its curve."""
+    session = LiveSession.of(project)
+    session.notify()
+    while session.snapshot.fitted is None:
+        session.wait(session.snapshot.rev, 1)
+    yield session
+    session.close()
 
 
 def words(app: AppTest) -> str:

@@ -13,7 +13,7 @@ from fewshot_lab.live import LiveSession, forget
 from fewshot_lab.project import Project, remember, settings_of
 from fewshot_lab.store import NewImage
 
-from .conftest import words
+from .conftest import fitted_session, words
 
 pytestmark = pytest.mark.slow
 
@@ -34,14 +34,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
             made.store.add_images(
                 [
                     NewImage(
-                        id=IDS[i],
-                        path=f"{i}.png",
-                        file=f"{i}.png",
-                        frame=0,
-                        width=8,
-                        height=8,
-                        bytes=1,
-                        mtime_ns=1,
+                        *(IDS[i], f"{i}.png", f"{i}.png", 0, 8, 8, 1, 1),
                         reference=NAMES[truth[i]],
                     )
                     for i in range(N)
@@ -143,12 +136,8 @@ def test_what_people_agree_on_has_its_interval_and_leads_to_what_differs(project
 @pytest.fixture
 def fitted(project: Project) -> Iterator[LiveSession]:
     """Return the session of the project, once it has a classifier and its curve."""
-    session = LiveSession.of(project)
-    session.notify()
-    while session.snapshot.fitted is None:
-        session.wait(session.snapshot.rev, 1)
-    yield session
-    session.close()
+    with fitted_session(project) as session:
+        yield session
 
 
 def test_probabilities_are_drawn_with_what_they_rest_on(

@@ -28,14 +28,7 @@ def project(home: Path) -> Iterator[Project]:
         made.store.add_images(
             [
                 NewImage(
-                    id=IDS[i],
-                    path=f"P{i // 4}/{i}.png",
-                    file=f"{i}.png",
-                    frame=0,
-                    width=8,
-                    height=8,
-                    bytes=1,
-                    mtime_ns=1,
+                    *(IDS[i], f"P{i // 4}/{i}.png", f"{i}.png", 0, 8, 8, 1, 1),
                     meta={"site": "AB"[i % 2]},
                 )
                 for i in range(N)

@@ -9,11 +9,10 @@ from streamlit.testing.v1 import AppTest
 
 from fewshot_lab.evaluation import GroupAnswers, GroupRule
 from fewshot_lab.export import ImagePrediction, StoredPredictions, group_finder
-from fewshot_lab.live import LiveSession
 from fewshot_lab.project import Project, costs_of, error_costs, grades_of, own_class
 from fewshot_lab.ui import predicted_groups
 
-from .conftest import words
+from .conftest import fitted_session, words
 
 pytestmark = pytest.mark.slow
 
@@ -26,12 +25,8 @@ def slides(template: Path, home: Path) -> Iterator[Project]:
     project.splits.set_rule(GroupRule("pattern", r"(slide\d+)_", "slide"))
     rows = project.store.images()
     project.labels.add({row.id: str(row.reference) for row in rows}, annotator="kim")
-    session = LiveSession.of(project)
-    session.notify()
-    while session.snapshot.fitted is None:
-        session.wait(session.snapshot.rev, 1)
-    yield project
-    session.close()
+    with fitted_session(project):
+        yield project
     project.close()
 
 
